@@ -1,0 +1,131 @@
+/**
+ * Typed readers for environment variables. A service declares its variables once, as a record of
+ * `Variable`s; reading them, the `--help` text and the table in the README all come from that record.
+ */
+export type Variable<T> = {
+  name: string
+  /** What it does, in one sentence. */
+  about: string
+  /** The default as a person would type it; '' when the variable may stay unset. */
+  default: string
+  /** What a good value looks like, e.g. "1 to 65535 bytes". */
+  wants: string
+  /** Its value may hold a password, so no message shows it. */
+  isSecret?: true
+  /** Undefined means: not a good value. */
+  parse: (text: string) => T | undefined
+}
+
+export type Variables = Record<string, Variable<unknown>>
+export type ConfigOf<V extends Variables> = { [K in keyof V]: V[K] extends Variable<infer T> ? T : never }
+
+/** The environment is wrong; the message names every bad variable and what it wants. */
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+}
+
+/** @throws ConfigError that names every variable whose value is not usable. */
+export function readConfig<V extends Variables>(variables: V, environment: NodeJS.ProcessEnv): ConfigOf<V> {
+  const problems: string[] = []
+  const entries = Object.entries(variables).map(([key, variable]) => {
+    const given = environment[variable.name]?.trim() ?? ''
+    // An empty value counts as unset: compose files pass unset variables on as ''.
+    const text = given === '' ? variable.default : given
+    const value = variable.parse(text)
+    const shown = variable.isSecret ? '' : `=${JSON.stringify(text)}`
+    if (value === undefined) problems.push(`${variable.name}${shown} is not usable: it wants ${variable.wants}`)
+    return [key, value] as const
+  })
+  if (problems.length > 0) throw new ConfigError(problems.join('\n'))
+  return Object.fromEntries(entries) as ConfigOf<V>
+}
+
+/** The `--help` lines of a service's variables. */
+export function describeVariables(variables: Variables): string {
+  return Object.values(variables)
+    .map(({ name, about, default: standard, wants }) => `  ${name}\n      ${about}\n      ${wants}; default: ${standard || 'unset'}`)
+    .join('\n')
+}
+
+/** A whole number with a range, both ends included. */
+export function integer(
+  name: string,
+  spec: { default: number; min: number; max: number; unit: string; about: string }
+): Variable<number> {
+  return {
+    name,
+    about: spec.about,
+    default: String(spec.default),
+    wants: `a whole number from ${spec.min} to ${spec.max}${spec.unit && ` (${spec.unit})`}`,
+    parse: text => {
+      const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN
+      return value >= spec.min && value <= spec.max ? value : undefined
+    }
+  }
+}
+
+export function oneOf<const T extends string>(
+  name: string,
+  choices: readonly T[],
+  spec: { default: T; about: string }
+): Variable<T> {
+  return {
+    name,
+    about: spec.about,
+    default: spec.default,
+    wants: `one of ${choices.join(', ')}`,
+    parse: text => choices.find(choice => choice === text)
+  }
+}
+
+/** Free text; null when unset. */
+export function optionalText(name: string, spec: { wants: string; about: string; pattern: RegExp }): Variable<string | null> {
+  return {
+    name,
+    about: spec.about,
+    default: '',
+    wants: spec.wants,
+    parse: text => (text === '' ? null : spec.pattern.test(text) ? text : undefined)
+  }
+}
+
+/** An http or https origin without path, such as http://payment-processor-default:8080. */
+export function httpOrigin(name: string, spec: { default: string; about: string }): Variable<string> {
+  return {
+    name,
+    about: spec.about,
+    default: spec.default,
+    wants: 'an http:// or https:// address without a path',
+    parse: text => {
+      if (!URL.canParse(text)) return undefined
+      const url = new URL(text)
+      const isOrigin = /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '' && url.hash === ''
+      return isOrigin && url.username === '' ? url.origin : undefined
+    }
+  }
+}
+
+/** Where something listens or is reached: a unix socket or TCP. */
+export type Address = { kind: 'unix'; path: string } | { kind: 'tcp'; host: string; port: number }
+
+/** `unix:/run/gateway.sock` or `0.0.0.0:8080`. */
+export function address(name: string, spec: { default: string; about: string }): Variable<Address> {
+  return {
+    name,
+    about: spec.about,
+    default: spec.default,
+    wants: 'unix:/absolute/path.sock (at most 107 bytes of path) or HOST:PORT',
+    parse: parseAddress
+  }
+}
+
+function parseAddress(text: string): Address | undefined {
+  if (text.startsWith('unix:')) {
+    const path = text.slice('unix:'.length)
+    // sockaddr_un holds 108 bytes with the closing NUL.
+    return path.startsWith('/') && Buffer.byteLength(path) <= 107 ? { kind: 'unix', path } : undefined
+  }
+  const [, host, port] = /^([^:/\s]+|\[[0-9a-fA-F:]+\]):(\d{1,5})$/.exec(text) ?? []
+  if (host === undefined || Number(port) > 65_535) return undefined
+  return { kind: 'tcp', host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
+}

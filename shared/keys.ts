@@ -1,0 +1,53 @@
+import type { ProcessorName } from './payment.ts'
+
+/** What is summed for each processor. */
+export const MEASURES = ['requests', 'cents'] as const
+export type Measure = (typeof MEASURES)[number]
+
+/** The consumer group of all workers. */
+export const WORKER_GROUP = 'workers'
+
+/**
+ * Stands in the consumer group for nobody: payments that were refused before anything was booked, free
+ * for any worker and either processor.
+ */
+export const HELD_CONSUMER = 'held'
+
+/**
+ * Every key in Redis; docs/redis.md shows what a person types to read them. All share one hash tag, so
+ * that they live in one slot of a Redis Cluster and one function call may touch any of them.
+ */
+export function createKeys(tag = 'payments') {
+  const prefix = `{${tag}}:`
+  return {
+    /** Every key of ours begins with this. */
+    prefix,
+    /** Stream: a payment from its acceptance until it is settled. Fields: correlationId, cents. */
+    queue: `${prefix}queue`,
+    /** Hash, entry id → "<processor> <requestedAt> <worker>[ unresolved]": where each payment was, or is about to be, sent. */
+    inFlight: `${prefix}in-flight`,
+    /** Stream: payments that a processor refused for good, with the reason. */
+    deadLetters: `${prefix}dead-letters`,
+    /** Hash: what is remembered of the ids of one period; see shared/id-memory.ts for the names of `node` and fields. */
+    ids: (node: string) => `${prefix}ids:${node}`,
+    /** Pattern for SCAN that finds every hash of ids. */
+    idsPattern: `${prefix}ids:*`,
+    /** Sorted set, worker name → its last sign of life in ms since 1970. */
+    workers: `${prefix}workers`,
+    /** Plain text: default, fallback or none. Expires when nobody publishes. Also the channel that tells of a change. */
+    preferredProcessor: `${prefix}preferred-processor`,
+    /** Plain text: the name of the one active health monitor. Expires soon after its death. */
+    healthMonitor: `${prefix}health-monitor`,
+    /** Hash: failing, minResponseTimeMs, checkedAt. Expires when nobody publishes. */
+    health: (processor: ProcessorName) => `${prefix}health:${processor}`,
+    /** Plain text that exists while this processor must not be polled again. */
+    healthPolled: (processor: ProcessorName) => `${prefix}health-polled:${processor}`,
+    /** Hash: one level of the totals; see shared/totals.ts for `window` and the fields. */
+    totals: (processor: ProcessorName, measure: Measure, window: string) =>
+      `${prefix}totals:${processor}:${measure}${window && `:${window}`}`,
+    /** Pattern for SCAN that finds every hash of the totals. */
+    totalsPattern: `${prefix}totals:*`
+  }
+}
+
+export type Keys = ReturnType<typeof createKeys>

@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import type { Variable } from '../config.ts'
+import type { Log } from '../log.ts'
+
+/** `redis://host:6379/0`, `rediss://…` for TLS, or `unix:/path/redis.sock`. */
+export const REDIS_URL: Variable<string> = {
+  name: 'REDIS_URL',
+  about: 'The Redis that holds queue, totals and health. User and password may stand in the URL; they are never logged.',
+  default: 'redis://127.0.0.1:6379',
+  wants: 'redis://HOST:PORT, rediss://HOST:PORT or unix:/absolute/path.sock',
+  isSecret: true,
+  parse: text => {
+    if (text.startsWith('unix:/')) return text
+    if (!URL.canParse(text)) return undefined
+    const url = new URL(text)
+    return /^rediss?:$/.test(url.protocol) && url.hostname !== '' ? text : undefined
+  }
+}
+
+/** Blocking commands block for a second, so a connection that says nothing for this long while it owes a reply is dead. */
+const SILENCE_MAX_MS = 5_000
+
+/**
+ * A connection that fails fast: a command is rejected at once while Redis is away, and when its
+ * reply is lost. It never waits in a queue and is never sent twice, because only the caller knows whether
+ * sending it again is safe. The client itself reconnects for ever.
+ *
+ * @param replyTimeoutMs a command without a reply is rejected after this time, and the connection with it; null for blocking commands
+ * @throws the first connection's error, when Redis can't be reached within `readyWithinMs`
+ */
+export async function connectRedis(
+  url: string, name: string, replyTimeoutMs: number | null, log: Log, readyWithinMs = 30_000
+): Promise<Redis> {
+  const redis = new Redis(url.replace(/^unix:/, ''), {
+    connectionName: name,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    // The client would subscribe again by itself, but nobody catches its error when the connection is lost again at once,
+    // which ends the process: whoever subscribes does so at each 'ready'.
+    autoResubscribe: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: attempts => Math.min(50 * attempts, 500),
+    connectTimeout: 2_000,
+    protocol: 2,
+    // A connection that owes a reply and is silent is replaced: what it was sent would pile up in it, and a peer that
+    // is gone without a word would be noticed only by the kernel, after a quarter of an hour.
+    ...(replyTimeoutMs !== null && { commandTimeout: replyTimeoutMs }),
+    socketTimeout: replyTimeoutMs ?? SILENCE_MAX_MS
+  })
+
+  // One line when it is lost and one when it is back; ioredis reports each failed attempt.
+  let isLost = false
+  redis.on('error', (error: NodeJS.ErrnoException) => {
+    if (!isLost) log.error({ connection: name, reason: error.code ?? error.message }, 'Redis lost')
+    isLost = true
+  })
+  redis.on('close', () => {
+    if (!isLost && redis.status !== 'end') log.error({ connection: name, reason: 'connection closed' }, 'Redis lost')
+    isLost = true
+  })
+  redis.on('ready', () => {
+    if (isLost) log.warn({ connection: name }, 'Redis back')
+    isLost = false
+  })
+
+  await new Promise<void>((resolve, reject) => {
+    const deadline = setTimeout(() => {
+      redis.disconnect()
+      reject(new Error(`Redis at ${url.replace(/\/\/.*@/, '//')} did not answer within ${readyWithinMs} ms`))
+    }, readyWithinMs)
+    redis.once('ready', () => {
+      clearTimeout(deadline)
+      resolve()
+    })
+  })
+  return redis
+}
+
+/**
+ * Does what a service needs from Redis before it can start, again and again while Redis goes away in between. Only for
+ * what may be done twice.
+ *
+ * @throws what Redis refuses, and the connection's error after 30 s
+ */
+export async function onceRedisAnswers<T>(work: () => Promise<T>): Promise<T> {
+  const deadlineMs = performance.now() + 30_000
+  while (true) {
+    try {
+      return await work()
+    } catch (error) {
+      if ((error instanceof Error && error.name === 'ReplyError') || performance.now() > deadlineMs) throw error
+      await sleep(50)
+    }
+  }
+}

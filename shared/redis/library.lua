@@ -1,0 +1,393 @@
+#!lua name=payments_@VERSION@
+--[[
+The pipeline's Redis functions. VERSION is a hash of this text, so that services of two versions load two
+libraries and run side by side. Every key arrives through KEYS. Every function checks before its first write,
+since Redis rolls nothing back.
+
+The life of a payment, as Redis sees it:
+
+  queued     an entry of the queue stream that the worker group has not read yet
+  in flight  pending in the group, with a record in the in-flight hash: the one processor it may be sent to
+  held       pending for the consumer "held", without a record: refused, stored nowhere, free for either processor
+  settled    neither in the stream nor pending, counted in the totals
+]]
+
+local HELD = 'held'
+local UNRESOLVED = ' unresolved'
+
+-- "Until this entry" of a queue: the end of an XRANGE for entries accepted up to a time.
+local function until_entry(accepted_until_ms)
+  return accepted_until_ms == '' and '+' or accepted_until_ms
+end
+
+-- { name, value, ... } as XRANGE and XREADGROUP give the fields of an entry, of which the order is known.
+local function append_payment(flat, entry)
+  local fields = entry[2]
+  flat[#flat + 1] = entry[1]
+  flat[#flat + 1] = fields[2]
+  flat[#flat + 1] = fields[4]
+end
+
+-- The number of the period that Redis's clock is in, or nil and an error that names it if it is not the expected one.
+local function current_period(expected, period_ms)
+  local time = redis.call('TIME')
+  local period = math.floor((time[1] * 1000 + time[2] / 1000) / period_ms)
+  if period ~= expected then return nil, redis.error_reply(string.format('PERIOD %d', period)) end
+  return period
+end
+
+-- Queues a payment and remembers its id until the end of the next period.
+local function enqueue(queue, ids, field, correlation_id, cents, period, period_ms)
+  local entry_id = redis.call('XADD', queue, '*', 'correlationId', correlation_id, 'cents', cents)
+  redis.call('HSET', ids, field, cents .. ' ' .. entry_id)
+  -- The first id of a node sets its expiry.
+  if redis.call('HLEN', ids) == 1 then redis.call('PEXPIREAT', ids, string.format('%.0f', (period + 2) * period_ms)) end
+end
+
+--[[ accept: appends payments to the queue, each id once, all in one call, as long as there is room.
+
+  KEYS  1 queue stream   then for each payment: the ids of the period before, the ids of this period
+  ARGV  1 most payments the queue may hold   2 number of this period   3 length of a period in ms
+        then for each payment: field of its id, correlationId, cents
+  Returns a letter for each payment: A accepted, D duplicate (same id and amount), C conflict (same id, another amount),
+        F full. Only A changed anything.
+  Error PERIOD <number>: by Redis's clock, the only one that counts here, this period is another one. Nothing changed.
+
+  Without the flag allow-oom, a Redis that is full refuses the whole call before it starts.
+]]
+local function accept(keys, args)
+  local queue, period_ms = keys[1], tonumber(args[3])
+  local period, wrong_period = current_period(tonumber(args[2]), period_ms)
+  if not period then return wrong_period end
+
+  local room = tonumber(args[1]) - redis.call('XLEN', queue)
+  local letters = {}
+  for payment = 1, (#args - 3) / 3 do
+    local before, now = keys[payment * 2], keys[payment * 2 + 1]
+    local field, correlation_id, cents = args[payment * 3 + 1], args[payment * 3 + 2], args[payment * 3 + 3]
+    local known = redis.call('HGET', before, field) or redis.call('HGET', now, field)
+    if known then
+      letters[payment] = known:match('^%d+') == cents and 'D' or 'C'
+    elseif room <= 0 then
+      letters[payment] = 'F'
+    else
+      enqueue(queue, now, field, correlation_id, cents, period, period_ms)
+      room = room - 1
+      letters[payment] = 'A'
+    end
+  end
+  return table.concat(letters)
+end
+
+-- Says in the record of an id what became of its payment. A record that has expired stays forgotten.
+local function note_fate(ids, field, fate)
+  if redis.call('HSET', ids, field, fate) == 1 then redis.call('HDEL', ids, field) end
+end
+
+--[[ find: tells where a payment is.
+
+  KEYS  1 queue stream   2 in-flight hash   then the ids of each period that may know it
+  ARGV  1 field of its id
+  Returns { } if it is not known, else { record of the id, record of its attempt or '', is it in the queue: 1 or 0 }.
+]]
+local function find(keys, args)
+  for index = 3, #keys do
+    local known = redis.call('HGET', keys[index], args[1])
+    if known then
+      local entry_id = known:match(' (%d+%-%d+)$')
+      if not entry_id then return { known, '', 0 } end
+      local is_queued = #redis.call('XRANGE', keys[1], entry_id, entry_id)
+      return { known, redis.call('HGET', keys[2], entry_id) or '', is_queued }
+    end
+  end
+  return {}
+end
+
+--[[ take: hands payments to a worker and records, in the same step, where it will send them.
+
+  KEYS  1 queue stream   2 in-flight hash
+  ARGV  1 consumer group   2 worker   3 record: "<processor> <requestedAt> <worker>"   4 most payments to take
+        5 only payments accepted up to this time, in ms; '' for all
+  Returns { newest, entry id, correlationId, cents, entry id, ... }: held payments first, then new ones, oldest
+        first. `newest` is '' if there may be more to take, else an entry id: what comes after it is new.
+
+  Invariant: a payment that a worker may send has a record that says where.
+]]
+local function take(keys, args)
+  local queue, in_flight = keys[1], keys[2]
+  local group, worker, record, wanted = args[1], args[2], args[3], tonumber(args[4])
+  local last = until_entry(args[5])
+  local taken = { '' }
+
+  local held = redis.call('XPENDING', queue, group, '-', last, wanted, HELD)
+  if #held > 0 then
+    local ids = {}
+    for index, entry in ipairs(held) do ids[index] = entry[1] end
+    for _, entry in ipairs(redis.call('XCLAIM', queue, group, worker, 0, unpack(ids))) do
+      append_payment(taken, entry)
+    end
+  end
+
+  local missing = wanted - #held
+  if missing > 0 and last ~= '+' then
+    -- XREADGROUP knows no upper end: count first. Only payments that outwaited a trouble come this way.
+    for _, info in ipairs(redis.call('XINFO', 'GROUPS', queue)) do
+      if info[2] == group then
+        missing = #redis.call('XRANGE', queue, '(' .. info[8], last, 'COUNT', missing)
+      end
+    end
+  end
+  if missing > 0 then
+    local reply = redis.call('XREADGROUP', 'GROUP', group, worker, 'COUNT', missing, 'STREAMS', queue, '>')
+    if reply then
+      for _, entry in ipairs(reply[1][2]) do append_payment(taken, entry) end
+    end
+  end
+
+  local count = (#taken - 1) / 3
+  if count > 0 then
+    local records = {}
+    for index = 0, count - 1 do
+      records[index * 2 + 1] = taken[index * 3 + 2]
+      records[index * 2 + 2] = record
+    end
+    redis.call('HSET', in_flight, unpack(records))
+  end
+  if count < wanted then
+    local newest = redis.call('XREVRANGE', queue, '+', '-', 'COUNT', 1)
+    taken[1] = newest[1] and newest[1][1] or '0-0'
+  end
+  return taken
+end
+
+--[[ settle: counts payments that one processor has booked, and forgets them. All of them or none.
+
+  KEYS  1 queue stream   2 in-flight hash   then for each payment: the ids of its period   then hashes of the totals
+  ARGV  1 consumer group   2 processor   3 number of payments
+        then for each payment: entry id, field of its id, what to remember of it: "<cents> <d or f><requestedAt in ms>"
+        then increments of the totals: index of the hash in KEYS, field, by how much
+  Returns the entry ids that were settled before. If there are any, this call changed nothing: the increments
+        were summed over all of them. The caller leaves those out and calls again.
+
+  Invariants
+    - A payment is counted by the one call that removes its record.
+    - After the call that counts it, it is neither pending nor in the stream.
+]]
+local function settle(keys, args)
+  local queue, in_flight = keys[1], keys[2]
+  local group, processor, count = args[1], args[2], tonumber(args[3])
+  local ids = {}
+  for index = 1, count do ids[index] = args[index * 3 + 1] end
+
+  local settled, seen = {}, {}
+  for index, record in ipairs(redis.call('HMGET', in_flight, unpack(ids))) do
+    local id = ids[index]
+    if seen[id] then return redis.error_reply('REPEATED ' .. id .. ' stands twice in one settle call') end
+    seen[id] = true
+    if not record then
+      settled[#settled + 1] = id
+    elseif record:sub(1, #processor + 1) ~= processor .. ' ' then
+      return redis.error_reply('WRONGPROCESSOR ' .. id .. ' is on record as ' .. record)
+    end
+  end
+  if #settled > 0 then return settled end
+
+  redis.call('HDEL', in_flight, unpack(ids))
+  redis.call('XACK', queue, group, unpack(ids))
+  redis.call('XDEL', queue, unpack(ids))
+  for index = 1, count do note_fate(keys[index + 2], args[index * 3 + 2], args[index * 3 + 3]) end
+  for index = count * 3 + 4, #args, 3 do
+    redis.call('HINCRBY', keys[tonumber(args[index])], args[index + 1], args[index + 2])
+  end
+  return settled
+end
+
+--[[ release: frees payments that the processor on record refused, so that nothing is stored there.
+
+  KEYS  1 queue stream   2 in-flight hash
+  ARGV  1 consumer group   then for each payment: entry id, the record that its refused attempt was made under
+  Returns how many were freed. One that a successor has taken over stays as it is: its record says "unresolved",
+        because the successor can't know what this worker had sent.
+]]
+local function release(keys, args)
+  local queue, in_flight = keys[1], keys[2]
+  local freed = 0
+  for index = 2, #args, 2 do
+    if redis.call('HGET', in_flight, args[index]) == args[index + 1] then
+      redis.call('HDEL', in_flight, args[index])
+      redis.call('XCLAIM', queue, args[1], HELD, 0, args[index], 'JUSTID')
+      freed = freed + 1
+    end
+  end
+  return freed
+end
+
+--[[ reclaim: hands payments in flight to another worker, which must find out what became of them.
+
+  KEYS  1 queue stream   2 in-flight hash
+  ARGV  1 consumer group   2 the new worker   then entry ids
+  Returns { entry id, correlationId, cents, record, ... } without the ids that are not in flight any more.
+
+  Invariant: from here on the payment stays at the processor on record until it is settled. Nobody may
+  release it, since an attempt of the former worker may still be on its way.
+]]
+local function reclaim(keys, args)
+  local queue, in_flight = keys[1], keys[2]
+  local reclaimed = {}
+  for index = 3, #args do
+    local record = redis.call('HGET', in_flight, args[index])
+    local entry = record and redis.call('XCLAIM', queue, args[1], args[2], 0, args[index])[1]
+    if entry then
+      if record:sub(-#UNRESOLVED) ~= UNRESOLVED then
+        record = record .. UNRESOLVED
+        redis.call('HSET', in_flight, args[index], record)
+      end
+      append_payment(reclaimed, entry)
+      reclaimed[#reclaimed + 1] = record
+    end
+  end
+  return reclaimed
+end
+
+--[[ beat: a worker's sign of life, which also finds the dead.
+
+  KEYS  1 queue stream   2 workers sorted set
+  ARGV  1 consumer group   2 worker   3 a worker silent for longer than this is dead, in ms
+  Returns { payments pending for this worker, name of a dead worker, ... }. Times are Redis's own.
+]]
+local function beat(keys, args)
+  local time = redis.call('TIME')
+  local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+  redis.call('ZADD', keys[2], string.format('%.0f', now_ms), args[2])
+  local reply = { 0 }
+  for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', keys[1], args[1])) do
+    local name = consumer[2]
+    if name == args[2] then
+      reply[1] = consumer[4]
+    elseif name ~= HELD then
+      local seen_ms = redis.call('ZSCORE', keys[2], name)
+      if not seen_ms or now_ms - seen_ms > tonumber(args[3]) then reply[#reply + 1] = name end
+    end
+  end
+  return reply
+end
+
+--[[ retire: forgets a dead worker that has nothing pending.
+
+  KEYS  1 queue stream   2 workers sorted set
+  ARGV  1 consumer group   2 the dead worker
+  Returns 1 if it is forgotten, 0 if it still has payments: deleting it would lose them.
+]]
+local function retire(keys, args)
+  if #redis.call('XPENDING', keys[1], args[1], '-', '+', 1, args[2]) > 0 then return 0 end
+  redis.call('XGROUP', 'DELCONSUMER', keys[1], args[1], args[2])
+  redis.call('ZREM', keys[2], args[2])
+  return 1
+end
+
+--[[ bury: moves a payment that a processor refused for good to the dead letters.
+
+  KEYS  1 queue stream   2 in-flight hash   3 dead-letter stream   4 the ids of its period
+  ARGV  1 consumer group   2 entry id   3 the record that its refused attempt was made under   4 reason   5 field of its id
+  Returns 1 if this call moved it, 0 if its record is another one by now.
+]]
+local function bury(keys, args)
+  local queue, in_flight, entry_id = keys[1], keys[2], args[2]
+  local entry = redis.call('XRANGE', queue, entry_id, entry_id)[1]
+  if not entry or redis.call('HGET', in_flight, entry_id) ~= args[3] then return 0 end
+  local correlation_id, cents = entry[2][2], entry[2][4]
+  redis.call('XADD', keys[3], '*', 'correlationId', correlation_id, 'cents', cents,
+    'accepted', entry_id, 'attempt', args[3], 'reason', args[4])
+  redis.call('HDEL', in_flight, entry_id)
+  redis.call('XACK', queue, args[1], entry_id)
+  redis.call('XDEL', queue, entry_id)
+  note_fate(keys[4], args[5], cents .. ' dead-letter')
+  return 1
+end
+
+--[[ redrive: puts a dead letter back into the queue, as if it had just been accepted.
+
+  KEYS  1 queue stream   2 dead-letter stream   3 the ids of the period it was accepted in   4 the ids of this period
+  ARGV  1 dead letter's entry id   2 number of this period   3 length of a period in ms   4 field of its id
+  Returns 1 if this call put it back, 0 if it is no dead letter any more.
+  Error PERIOD as in accept.
+]]
+local function redrive(keys, args)
+  local period_ms = tonumber(args[3])
+  local period, wrong_period = current_period(tonumber(args[2]), period_ms)
+  if not period then return wrong_period end
+  local letter = redis.call('XRANGE', keys[2], args[1], args[1])[1]
+  if not letter then return 0 end
+  redis.call('XDEL', keys[2], args[1])
+  redis.call('HDEL', keys[3], args[4])
+  enqueue(keys[1], keys[4], args[4], letter[2][2], letter[2][4], period, period_ms)
+  return 1
+end
+
+--[[ sum: adds up fields of the totals, exactly, however large.
+
+  KEYS  for each sum, the hashes of all ranges
+  ARGV  1 number of sums   then for each range: first field, last field
+  Returns two decimal strings a sum: billions, and the rest. Lua's numbers are doubles, exact to 15 digits only.
+
+  Cost: a hash of at most 512 fields is read whole; of a larger one, the fields of the range alone.
+]]
+local function sum(keys, args)
+  local ranges = (#args - 1) / 2
+  local sums = {}
+  for index = 0, tonumber(args[1]) - 1 do
+    local billions, rest = 0, 0
+    local function add(digits)
+      billions = billions + (tonumber(digits:sub(1, -10)) or 0)
+      rest = rest + tonumber(digits:sub(-9))
+    end
+    for range = 1, ranges do
+      local key = keys[index * ranges + range]
+      local first, last = tonumber(args[range * 2]), tonumber(args[range * 2 + 1])
+      if redis.call('HLEN', key) <= 512 then
+        local pairs_of = redis.call('HGETALL', key)
+        for at = 1, #pairs_of, 2 do
+          local field = tonumber(pairs_of[at])
+          if field >= first and field <= last then add(pairs_of[at + 1]) end
+        end
+      else
+        local fields = {}
+        for field = first, last do fields[#fields + 1] = field end
+        for _, value in ipairs(redis.call('HMGET', key, unpack(fields))) do
+          if value then add(value) end
+        end
+      end
+    end
+    sums[#sums + 1] = string.format('%.0f', billions)
+    sums[#sums + 1] = string.format('%.0f', rest)
+  end
+  return sums
+end
+
+--[[ hold_lease: takes or keeps a lease, so that at most one holder is active.
+
+  KEYS  1 lease
+  ARGV  1 holder   2 how long it lasts, in ms
+  Returns 1 if the holder has it now, 0 if somebody else has.
+]]
+local function hold_lease(keys, args)
+  local holder = redis.call('GET', keys[1])
+  if holder and holder ~= args[1] then return 0 end
+  redis.call('SET', keys[1], args[1], 'PX', args[2])
+  return 1
+end
+
+-- Draining must go on when memory is full: only accepting may be refused for it.
+local ALWAYS = { 'allow-oom' }
+redis.register_function { function_name = 'accept_@VERSION@', callback = accept }
+redis.register_function { function_name = 'find_@VERSION@', callback = find, flags = { 'no-writes' } }
+redis.register_function { function_name = 'take_@VERSION@', callback = take, flags = ALWAYS }
+redis.register_function { function_name = 'settle_@VERSION@', callback = settle, flags = ALWAYS }
+redis.register_function { function_name = 'release_@VERSION@', callback = release, flags = ALWAYS }
+redis.register_function { function_name = 'reclaim_@VERSION@', callback = reclaim, flags = ALWAYS }
+redis.register_function { function_name = 'beat_@VERSION@', callback = beat, flags = ALWAYS }
+redis.register_function { function_name = 'retire_@VERSION@', callback = retire, flags = ALWAYS }
+redis.register_function { function_name = 'bury_@VERSION@', callback = bury, flags = ALWAYS }
+redis.register_function { function_name = 'redrive_@VERSION@', callback = redrive }
+redis.register_function { function_name = 'sum_@VERSION@', callback = sum, flags = { 'no-writes' } }
+redis.register_function { function_name = 'hold_lease_@VERSION@', callback = hold_lease, flags = ALWAYS }
