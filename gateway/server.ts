@@ -1,0 +1,221 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { App, us_listen_socket_close, type HttpRequest, type HttpResponse } from 'uWebSockets.js'
+import type { Address } from '../shared/config.ts'
+import type { Log } from '../shared/log.ts'
+import type { Cents } from '../shared/money.ts'
+import type { Functions } from '../shared/redis/functions.ts'
+import type { Intake } from './intake.ts'
+import { decodePaymentBody, parseUuid } from './payment-body.ts'
+import { renderPayment } from './payment-status.ts'
+import { renderProblem, unavailable, type Problem } from './problem.ts'
+import { parseRange, renderSummary } from './summary.ts'
+
+export type Server = {
+  /** Stops listening and lets requests that are under way have their answers. */
+  close: () => Promise<void>
+}
+
+export type ServerOptions = {
+  intake: Intake
+  functions: Functions
+  /** Empties queue and books; null answers 404. */
+  purge: { run: () => Promise<void>; token: string | null } | null
+  /** Whether Redis answers. */
+  isHealthy: () => boolean
+  maxCents: Cents
+  maxBodyBytes: number
+  log: Log
+}
+
+const NO_HEADERS = {}
+const NOT_FOUND: Problem = { status: 404, detail: 'There is POST /payments, GET /payments/{correlationId}, GET /payments-summary and GET /health.' }
+
+/** Content types that mean JSON; the first form is what nearly every client sends. */
+const isJson = (type: string) => type === 'application/json' || /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(type)
+
+/**
+ * The HTTP interface. Every handler attaches `onAborted` before anything asynchronous, because uWebSockets.js
+ * frees a response whose client has left, and answers within `cork`, which makes it one system call.
+ *
+ * @throws when the address is taken or not permitted
+ */
+export async function listen(address: Address, options: ServerOptions): Promise<Server> {
+  const { intake, functions, purge, maxCents, maxBodyBytes, log } = options
+  let isDraining = false
+
+  /** Ends a response. While draining it also closes the connection, so that the client comes back elsewhere. */
+  const reply = (res: HttpResponse, statusLine: string, headers: Record<string, string>, body?: string) => {
+    if (res.isAborted === true) return
+    res.cork(() => {
+      res.writeStatus(statusLine)
+      for (const name in headers) res.writeHeader(name, headers[name] ?? '')
+      if (res.isHead === true) res.endWithoutBody(0, isDraining)
+      else res.end(body, isDraining)
+    })
+  }
+  const replyJson = (res: HttpResponse, body: string) => { reply(res, '200 OK', { 'Content-Type': 'application/json' }, body) }
+  const replyProblem = (res: HttpResponse, problem: Problem) => {
+    const { statusLine, body } = renderProblem(problem)
+    reply(res, statusLine, { 'Content-Type': 'application/problem+json', ...problem.headers }, body)
+  }
+  /** Comes first in every handler. */
+  const begin = (res: HttpResponse, req: HttpRequest) => {
+    res.onAborted(() => { res.isAborted = true })
+    res.isHead = req.getMethod() === 'head'
+  }
+
+  const postPayment = (res: HttpResponse, req: HttpRequest) => {
+    begin(res, req)
+    if (!isJson(req.getHeader('content-type'))) {
+      replyProblem(res, { status: 415, detail: 'Content-Type must be application/json in UTF-8.', field: 'Content-Type' })
+      return
+    }
+    if (req.getHeader('content-encoding') !== '') {
+      replyProblem(res, { status: 415, detail: 'Content-Encoding is not supported.', field: 'Content-Encoding' })
+      return
+    }
+    readBody(res, Number(req.getHeader('content-length')), maxBodyBytes, body => {
+      if (body === undefined) {
+        replyProblem(res, { status: 413, detail: `The body must have at most ${maxBodyBytes} bytes.` })
+        return
+      }
+      const decoded = decodePaymentBody(body, maxCents)
+      if ('problem' in decoded) {
+        replyProblem(res, decoded.problem)
+        return
+      }
+      intake.submit(decoded.payment, result => {
+        if (result === 'accepted') reply(res, '202 Accepted', NO_HEADERS)
+        else if (result === 'duplicate') replyJson(res, '{"duplicate":true}')
+        else replyProblem(res, result)
+      })
+    })
+  }
+
+  const getPayment = (res: HttpResponse, req: HttpRequest) => {
+    begin(res, req)
+    const correlationId = parseUuid(req.getParameter(0) ?? '')
+    if (correlationId === undefined) {
+      replyProblem(res, { status: 400, detail: 'correlationId must be a UUID in its text form.', field: 'correlationId' })
+      return
+    }
+    functions.find(correlationId).then(
+      whereabouts => {
+        if (whereabouts) replyJson(res, renderPayment(correlationId, whereabouts))
+        else replyProblem(res, { status: 404, detail: 'No payment with this correlationId is remembered.' })
+      },
+      (error: unknown) => {
+        log.debug({ err: error }, 'find failed')
+        replyProblem(res, unavailable('The payment can not be looked up now.'))
+      }
+    )
+  }
+
+  const getSummary = (res: HttpResponse, req: HttpRequest) => {
+    begin(res, req)
+    const parsed = parseRange(req.getQuery('from'), req.getQuery('to'))
+    if ('problem' in parsed) {
+      replyProblem(res, parsed.problem)
+      return
+    }
+    functions.sum(parsed.range).then(
+      totals => { replyJson(res, renderSummary(totals)) },
+      (error: unknown) => {
+        log.debug({ err: error }, 'summary failed')
+        replyProblem(res, unavailable('The books can not be read now.'))
+      }
+    )
+  }
+
+  const postPurge = (res: HttpResponse, req: HttpRequest) => {
+    begin(res, req)
+    if (purge === null) {
+      replyProblem(res, NOT_FOUND)
+      return
+    }
+    if (purge.token !== null && !isSameSecret(req.getHeader('authorization'), `Bearer ${purge.token}`)) {
+      const headers = { 'WWW-Authenticate': 'Bearer' }
+      replyProblem(res, { status: 401, detail: 'A purge wants the header "Authorization: Bearer <token>".', field: 'Authorization', headers })
+      return
+    }
+    purge.run().then(
+      () => { replyJson(res, '{"message":"Queue and books are empty."}') },
+      (error: unknown) => {
+        log.error({ err: error }, 'purge failed')
+        replyProblem(res, unavailable('The purge was not completed; repeat it.'))
+      }
+    )
+  }
+
+  const getHealth = (res: HttpResponse, req: HttpRequest) => {
+    begin(res, req)
+    if (isDraining) replyProblem(res, unavailable('This gateway is stopping.'))
+    else if (!options.isHealthy()) replyProblem(res, unavailable('Redis does not answer.'))
+    else replyJson(res, '{"status":"ok"}')
+  }
+
+  const anyOther = (res: HttpResponse, req: HttpRequest) => {
+    begin(res, req)
+    replyProblem(res, NOT_FOUND)
+  }
+  const onlyAllow = (method: string) => (res: HttpResponse, req: HttpRequest) => {
+    begin(res, req)
+    replyProblem(res, { status: 405, detail: `Use ${method} here.`, headers: { Allow: method } })
+  }
+
+  const app = App()
+    .post('/payments', postPayment)
+    .any('/payments', onlyAllow('POST'))
+    .get('/payments/:correlationId', getPayment)
+    .any('/payments/:correlationId', onlyAllow('GET'))
+    .get('/payments-summary', getSummary)
+    .any('/payments-summary', onlyAllow('GET'))
+    .get('/health', getHealth)
+    .any('/health', onlyAllow('GET'))
+    .post('/purge-payments', postPurge)
+    .any('/purge-payments', purge ? onlyAllow('POST') : anyOther)
+    .any('/*', anyOther)
+
+  const socket = await new Promise<Parameters<typeof us_listen_socket_close>[0]>((resolve, reject) => {
+    const onListen = (listening: Parameters<typeof us_listen_socket_close>[0] | false) => {
+      if (listening) resolve(listening)
+      else reject(new Error(`can't listen on ${address.kind === 'unix' ? address.path : `${address.host}:${address.port}`}: taken or not permitted`))
+    }
+    if (address.kind === 'unix') app.listen_unix(onListen, address.path)
+    else app.listen(address.host, address.port, onListen)
+  })
+
+  return {
+    async close() {
+      isDraining = true
+      us_listen_socket_close(socket)
+      await intake.drained()
+      app.close()
+    }
+  }
+}
+
+/** Collects a body of at most `maxBytes`, then calls back once: with undefined if it is larger. The buffer is valid within the call only. */
+function readBody(res: HttpResponse, declaredBytes: number, maxBytes: number, done: (body: Buffer | undefined) => void): void {
+  if (declaredBytes > maxBytes) {
+    done(undefined)
+    return
+  }
+  let collected: Buffer | undefined
+  let isDone = false
+  res.onData((chunk, isLast) => {
+    if (isDone) return
+    const part = Buffer.from(chunk)
+    isDone = isLast || (collected?.length ?? 0) + part.length > maxBytes
+    if ((collected?.length ?? 0) + part.length > maxBytes) done(undefined)
+    // The chunk is gone after this call: what comes in several parts is copied, the usual single part is not.
+    else if (isLast) done(collected ? Buffer.concat([collected, part]) : part)
+    else collected = collected ? Buffer.concat([collected, part]) : Buffer.from(part)
+  })
+}
+
+/** Compares in constant time, whatever the lengths. */
+function isSameSecret(given: string, wanted: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest()
+  return timingSafeEqual(digest(given), digest(wanted))
+}
