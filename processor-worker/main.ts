@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createIdPeriods } from '../shared/id-memory.ts'
+import { createKeys } from '../shared/keys.ts'
+import { runService } from '../shared/lifecycle.ts'
+import { connectRedis, onceRedisAnswers } from '../shared/redis/connect.ts'
+import { createFunctions } from '../shared/redis/functions.ts'
+import { loadLibrary } from '../shared/redis/library.ts'
+import { waitForArrival } from './arrivals.ts'
+import { createProcessorClient } from './client.ts'
+import { WORKER_VARIABLES } from './config.ts'
+import { createWorkerLoop } from './loop.ts'
+import { followPreferred } from './preferred.ts'
+import { recover } from './recovery.ts'
+
+const REDIS_TIMEOUT_MS = 5_000
+
+await runService({
+  name: 'processor-worker',
+  about: 'takes payments from the queue, sends each to one processor and settles it',
+  variables: WORKER_VARIABLES,
+  async start(scope, config, log) {
+    const name = `${config.workerName ?? hostname()}-${randomBytes(4).toString('hex')}`
+    const keys = createKeys()
+    const connect = async (purpose: string, timeoutMs: number | null) =>
+      scope.own(await connectRedis(config.redisUrl, `worker-${purpose}`, timeoutMs, log), client => { client.disconnect() })
+    const redis = await connect('commands', REDIS_TIMEOUT_MS)
+    const blocking = await connect('arrivals', null)
+    const subscriber = await connect('preferred', null)
+
+    const functions = createFunctions(redis, keys, createIdPeriods(config.idRetentionHours))
+    await onceRedisAnswers(() => loadLibrary(redis))
+    await onceRedisAnswers(() => functions.createGroup())
+
+    const clientLimits = { timeoutMs: config.processorTimeoutMs, inFlightMax: config.inFlightMax }
+    const client = (origin: string) => scope.own(createProcessorClient(origin, clientLimits), running => running.close())
+    const clients = { default: client(config.defaultProcessorUrl), fallback: client(config.fallbackProcessorUrl) }
+
+    const loop = createWorkerLoop({
+      name,
+      functions,
+      clients,
+      waitForArrival: entryId => waitForArrival(blocking, keys, entryId),
+      limits: {
+        breaker: { failuresMax: config.breakerFailures, openMs: config.breakerOpenMs },
+        inFlightMax: config.inFlightMax,
+        takeMax: 256,
+        fallbackAfterMs: config.fallbackAfterMs
+      },
+      exchangeEveryMs: config.exchangeEveryMs,
+      nowMs: Date.now,
+      log
+    })
+    const preferred = await followPreferred(redis, subscriber, keys, loop.onPublished)
+
+    const stopping = new AbortController()
+    const beating = (async () => {
+      while (!stopping.signal.aborted) {
+        await Promise.all([recover({ name, functions, loop, deadAfterMs: config.deadAfterMs, log }), preferred.refresh()])
+          .catch((error: unknown) => { log.debug({ err: error }, 'heartbeat failed') })
+        await sleep(config.heartbeatMs, undefined, { signal: stopping.signal }).catch(() => undefined)
+      }
+    })()
+
+    scope.own(loop, async running => {
+      await running.drain()
+      stopping.abort()
+      await beating
+      // With nothing left on record there is nothing to take over.
+      await functions.retire(name).catch(() => false)
+    })
+    return { crashed: loop.crashed }
+  }
+})

@@ -1,0 +1,43 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { centsFromDecimal } from '../shared/money.ts'
+import type { BookedPayment, TakenPayment } from '../shared/redis/functions.ts'
+import type { ProcessorClient } from './client.ts'
+import type { SendOutcome } from './outcome.ts'
+
+const BACKOFF_MIN_MS = 50
+const BACKOFF_MAX_MS = 5_000
+
+/**
+ * Finds out what became of a payment whose outcome is open, at the one processor it was sent to: asks for it, and
+ * if it is not there sends it again with the same id and time, until it is booked. No answer short of that ends it,
+ * because an earlier attempt may still be on its way. Resolves with undefined only when `signal` aborts.
+ *
+ * @param observe is told the outcome of each attempt
+ */
+export async function resolveOutcome(
+  payment: TakenPayment,
+  client: ProcessorClient,
+  observe: (outcome: SendOutcome) => void,
+  signal: AbortSignal
+): Promise<BookedPayment | undefined> {
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    const stored = await client.lookup(payment.correlationId)
+    if (stored.kind === 'stored') {
+      // The books are the processor's: what it stored is what counts.
+      const cents = centsFromDecimal(stored.amount) ?? payment.cents
+      return { ...payment, cents, requestedAtMs: stored.requestedAtMs }
+    }
+    if (stored.kind === 'absent') {
+      const outcome = await new Promise<SendOutcome>(resolve => { client.send(payment, payment.requestedAtMs, resolve) })
+      observe(outcome)
+      if (outcome.kind === 'booked') return payment
+    }
+    await pause(Math.min(BACKOFF_MIN_MS * 2 ** attempt, BACKOFF_MAX_MS), signal)
+  }
+  return undefined
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  // Half of it at random, so that hundreds of payments that were lost together don't come back together.
+  await sleep(ms / 2 + (Math.random() * ms) / 2, undefined, { signal }).catch(() => undefined)
+}
