@@ -1,0 +1,22 @@
+import { integer } from '../shared/config.ts'
+import { PROCESSOR_URL_VARIABLES } from '../shared/processors.ts'
+import { REDIS_URL } from '../shared/redis/connect.ts'
+
+export const MONITOR_VARIABLES = {
+  redisUrl: REDIS_URL,
+  ...PROCESSOR_URL_VARIABLES,
+  pollEveryMs: integer('POLL_EVERY_MS', {
+    default: 5_100, min: 5_010, max: 3_600_000, unit: 'ms',
+    about: 'Time between two polls of one processor; it allows one in 5 s, also across restarts of the monitor.'
+  }),
+  pollTimeoutMs: integer('POLL_TIMEOUT_MS', {
+    default: 4_000, min: 100, max: 60_000, unit: 'ms', about: 'How long a poll may hang before the processor counts as failing.'
+  }),
+  healthExpiresMs: integer('HEALTH_EXPIRES_MS', {
+    default: 15_000, min: 6_000, max: 3_600_000, unit: 'ms',
+    about: 'How long what was published stays valid when no monitor lives.'
+  }),
+  leaseMs: integer('LEASE_MS', {
+    default: 3_000, min: 500, max: 60_000, unit: 'ms', about: 'How soon after the death of the active monitor another one takes over.'
+  })
+}
