@@ -1,0 +1,57 @@
+// node compose/local/setup.mjs [--no-servers] SCRIPT [arguments…]
+//
+// What every npm script begins with: makes this clone ready (npm packages, redis-server, haproxy), then runs SCRIPT on
+// the Node 22 that the npm packages bring along. Runs itself on any Node from 20, without packages. Says nothing when
+// nothing is missing. Exit codes: SCRIPT's own; 2 when something is missing that it cannot install.
+import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
+import { delimiter } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ensurePackages } from './setup/packages.mjs'
+import { ensureServers, findExecutable } from './setup/servers.mjs'
+import { SetupError } from './setup/run.mjs'
+
+const repository = fileURLToPath(new URL('../..', import.meta.url))
+
+// Outside root's PATH on Debian, and where its haproxy lives.
+const serverFolders = ['/usr/local/sbin', '/usr/sbin', '/sbin']
+
+async function main() {
+  const hostMajor = Number(process.versions.node.split('.')[0])
+  if (hostMajor < 20) {
+    throw new SetupError(`this needs Node 20 or later, this is ${process.version}: see https://nodejs.org`)
+  }
+  const words = process.argv.slice(2)
+  const wantsServers = words[0] !== '--no-servers'
+  if (!wantsServers) words.shift()
+  if (words.length === 0) throw new SetupError('usage: node compose/local/setup.mjs [--no-servers] SCRIPT [arguments…]')
+
+  process.env.PATH = [process.env.PATH ?? '', ...serverFolders].filter(Boolean).join(delimiter)
+  const nodePath = ensurePackages(repository)
+  if (wantsServers) ensureServers()
+  process.exitCode = await runScript(nodePath, words)
+}
+
+/** Runs it as if it had been called directly: same terminal, signals, exit code. */
+function runScript(nodePath, words) {
+  // Were we killed with SIGKILL, the script would go on without a terminal; this way it is asked to stop.
+  const setpriv = findExecutable('setpriv')
+  const command = [...setpriv ? [setpriv, '--pdeathsig', 'SIGTERM', '--'] : [], nodePath, ...words]
+  const child = spawn(command[0], command.slice(1), { stdio: 'inherit' })
+  process.on('SIGTERM', () => child.kill('SIGTERM'))
+  process.on('SIGHUP', () => child.kill('SIGHUP'))
+  // Ctrl-C goes to every process of the terminal, the script included: handing it on would look like a second Ctrl-C.
+  process.on('SIGINT', () => { if (!process.stdin.isTTY) child.kill('SIGINT') })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', (code, signal) => { resolve(code ?? 128 + constants.signals[signal]) })
+  })
+}
+
+try {
+  await main()
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error
+  console.error(`\n${error.message}`)
+  process.exitCode = 2
+}
