@@ -1,0 +1,63 @@
+// The two sets of books over HTTP, in whole cents, and what they differ in.
+
+export const NAMES = ['default', 'fallback'] as const
+export type ProcessorName = (typeof NAMES)[number]
+
+export type Books = Record<ProcessorName, { requests: number; cents: number }>
+
+export type ProcessorUrls = Record<ProcessorName, string>
+
+const timeoutMs = 5_000
+
+/** Everything that the processors have. @throws Error that names the processor which does not answer as it should */
+export async function readProcessors(urls: ProcessorUrls, token: string): Promise<Books> {
+  const [byDefault, byFallback] = await Promise.all(NAMES.map(async name => {
+    const summary = await readJson(`${urls[name]}/admin/payments-summary`, { 'X-Rinha-Token': token })
+    return totalsOf(summary, `${name} at ${urls[name]}`)
+  }))
+  if (byDefault === undefined || byFallback === undefined) throw new Error('unreachable')
+  return { default: byDefault, fallback: byFallback }
+}
+
+/** Everything that the backend says it has. @throws Error when it does not answer as it should */
+export async function readBackend(url: string): Promise<Books> {
+  const summary = await readJson(`${url}/payments-summary`) as Partial<Record<ProcessorName, unknown>> | null
+  const where = `the backend at ${url}`
+  return { default: totalsOf(summary?.default, where), fallback: totalsOf(summary?.fallback, where) }
+}
+
+export function requestsIn(books: Books): number {
+  return books.default.requests + books.fallback.requests
+}
+
+/** One sentence for each processor whose books differ. */
+export function differences(processors: Books, backend: Books): string[] {
+  return NAMES.flatMap(name => {
+    const [theirs, ours] = [processors[name], backend[name]]
+    if (theirs.requests === ours.requests && theirs.cents === ours.cents) return []
+    return [`${name} has ${describe(theirs)}, the backend says ${describe(ours)}`]
+  })
+}
+
+function describe({ requests, cents }: { requests: number; cents: number }): string {
+  return `${requests} payments for ${(cents / 100).toFixed(2)}`
+}
+
+function totalsOf(given: unknown, where: string): { requests: number; cents: number } {
+  const { totalRequests, totalAmount } = (given ?? {}) as Record<string, unknown>
+  const isSummary = typeof totalRequests === 'number' && typeof totalAmount === 'number'
+  if (!isSummary) throw new Error(`${where} answers no summary`)
+  return { requests: totalRequests, cents: Math.round(totalAmount * 100) }
+}
+
+async function readJson(url: string, headers: Record<string, string> = {}): Promise<unknown> {
+  let response: Response
+  try {
+    response = await fetch(url, { headers, signal: AbortSignal.timeout(timeoutMs) })
+  } catch (error) {
+    const { cause, message } = error as Error
+    throw new Error(`GET ${url}: ${cause instanceof Error ? cause.message : message}`, { cause: error })
+  }
+  if (!response.ok) throw new Error(`GET ${url}: status ${response.status}`)
+  return await response.json()
+}

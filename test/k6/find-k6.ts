@@ -1,0 +1,105 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+
+/** What is built when there is no k6. */
+export const K6_VERSION = 'v1.8.1'
+// contest.js imports .ts files, which k6 learned for good in 1.0.
+const K6_MAJOR_MIN = 1
+// From 1.21 on, Go fetches by itself the newer Go that K6_VERSION asks for.
+const GO_MINOR_MIN = 21
+
+const repository = resolve(import.meta.dirname, '../..')
+const cacheDirectory = join(repository, '.cache/bin')
+const progressEveryMs = 5_000
+
+/** There is no k6 and none can be built; the message says how to get one. */
+export class NoK6Error extends Error {
+  override name = 'NoK6Error'
+}
+
+/** The command of a k6 that is recent enough, from PATH or from an earlier build in `directory`. */
+export function findK6(directory = cacheDirectory): string | undefined {
+  return ['k6', join(directory, 'k6')].find(command => {
+    const { status, stdout } = spawnSync(command, ['version'], { encoding: 'utf8' })
+    return status === 0 && Number(/^k6(?:\.exe)? v(\d+)\./.exec(stdout)?.[1]) >= K6_MAJOR_MIN
+  })
+}
+
+/**
+ * Finds k6 or builds it with Go into `directory`, telling about it on stderr.
+ * @throws NoK6Error when that is not possible; the signal's reason when aborted
+ */
+export async function ensureK6(signal: AbortSignal, directory = cacheDirectory): Promise<string> {
+  const found = findK6(directory)
+  if (found !== undefined) return found
+  const go = goProblem()
+  if (go !== undefined) throw new NoK6Error(explain(go))
+
+  console.error(`set-up: building k6 ${K6_VERSION} with Go, once, into ${shown(directory)}; takes 1 to 5 minutes …`)
+  mkdirSync(directory, { recursive: true })
+  const problem = await build(directory, signal)
+  signal.throwIfAborted()
+  const built = findK6(directory)
+  if (built === undefined) throw new NoK6Error(explain(problem ?? 'what go install built is no k6'))
+  return built
+}
+
+function goProblem(): string | undefined {
+  const { status, stdout } = spawnSync('go', ['version'], { encoding: 'utf8' })
+  if (status !== 0) return 'there is no Go to build it with'
+  const [, major, minor] = (/go(\d+)\.(\d+)/.exec(stdout) ?? []).map(Number)
+  if (Number(major) > 1 || Number(minor) >= GO_MINOR_MIN) return undefined
+  return `Go is too old to build it (${stdout.trim()}; 1.${GO_MINOR_MIN} or later)`
+}
+
+/** What went wrong, or undefined. */
+async function build(directory: string, signal: AbortSignal): Promise<string | undefined> {
+  const startMs = performance.now()
+  const child = spawn('go', ['install', '-v', `go.k6.io/k6@${K6_VERSION}`], {
+    env: { ...process.env, GOBIN: directory }, stdio: ['ignore', 'ignore', 'pipe'], signal
+  })
+  // With -v go says what it downloads and which package it compiles, some 1,000 lines in all.
+  const lastLines: string[] = []
+  let downloads = 0
+  let packages = 0
+  createInterface(child.stderr).on('line', line => {
+    lastLines.push(line)
+    if (lastLines.length > 15) lastLines.shift()
+    if (line.startsWith('go: downloading')) downloads += 1
+    else packages += 1
+  })
+  const seconds = () => ((performance.now() - startMs) / 1000).toFixed(0)
+  const ticker = setInterval(() => {
+    console.error(`set-up: ${seconds()} s, ${downloads} modules downloaded, ${packages} packages compiled`)
+  }, progressEveryMs)
+  try {
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.on('error', reject).on('close', resolve)
+    })
+    if (code === 0) {
+      console.error(`set-up: done after ${seconds()} s`)
+      return undefined
+    }
+    return `go install failed:\n${lastLines.map(line => `  ${line}`).join('\n')}`
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  } finally {
+    clearInterval(ticker)
+  }
+}
+
+function shown(directory: string): string {
+  return relative(process.cwd(), directory)
+}
+
+function explain(obstacle: string): string {
+  return `k6 ${K6_MAJOR_MIN}.0 or later is needed. It is neither in PATH nor in .cache/bin, and ${obstacle}
+
+Get it in one of these ways, then run the same command again:
+  any system      https://github.com/grafana/k6/releases, then put k6 into PATH or ${shown(cacheDirectory)}/
+  macOS           brew install k6
+  Fedora, Debian  their own package sources: https://grafana.com/docs/k6/latest/set-up/install-k6/
+  with Go 1.${GO_MINOR_MIN}+   GOBIN=${cacheDirectory} go install go.k6.io/k6@${K6_VERSION}`
+}

@@ -1,0 +1,26 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const POLL_MS = 5
+
+type Yes<T> = NonNullable<Exclude<T, false>>
+
+/**
+ * Asks until the answer is neither false nor missing, and returns it. An error that `ask` throws counts as no.
+ *
+ * @throws after `timeoutMs`, with what was waited for and the last answer
+ */
+export async function eventually<T>(what: string, timeoutMs: number, ask: () => T | Promise<T>): Promise<Yes<T>> {
+  const deadlineMs = performance.now() + timeoutMs
+  while (true) {
+    let last: unknown
+    try {
+      const answer = await ask()
+      if (answer !== undefined && answer !== null && answer !== false) return answer as Yes<T>
+      last = answer
+    } catch (error) {
+      last = error
+    }
+    if (performance.now() > deadlineMs) throw new Error(`not within ${timeoutMs} ms: ${what} (last: ${String(last)})`)
+    await sleep(POLL_MS)
+  }
+}
