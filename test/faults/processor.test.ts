@@ -1,0 +1,130 @@
+// Goal: no answer of a processor, and no lack of one, makes a payment go to both processors or to none.
+// Method: the real pipeline against processors that break their answers on order; afterwards the books are compared.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { describe, it } from 'node:test'
+import { eventually } from '../support/eventually.ts'
+import { ownerOf } from '../support/owner.ts'
+import { createRandom } from '../support/random.ts'
+import { startFaultStack } from './harness.ts'
+import { assertSettlesAndAddsUp } from './invariants.ts'
+import { createTraffic } from './traffic.ts'
+
+const random = createRandom(1, 'ids')
+
+describe('payments whose outcome is not known', { timeout: 180_000 }, () => {
+  it('stay with their processor, however long it fails afterwards, while new ones go to the other', async t => {
+    const own = ownerOf(t)
+    const environment = { worker: { FALLBACK_AFTER_MS: '0' }, processor: { FRONT: 'on' } }
+    const fault = await startFaultStack(own, { monitors: 0, environment })
+    const { stack, admins, redis, keys } = fault
+    const traffic = createTraffic(own, stack.url, 1)
+    const queued = () => redis.xlen(keys.queue)
+
+    const pinned = new Set<string>()
+    const defaultIsUsed = async () => {
+      const { bookings } = await admins.default.state()
+      await traffic.burst(1, 1)
+      await eventually('it is settled', 5_000, async () => await queued() === 0)
+      return (await admins.default.state()).bookings > bookings
+    }
+    const breaks = [['reset', false], ['cut', true], ['garbage', false], ['reset', true], ['silent', false]] as const
+    for (const [kind, insert] of breaks) {
+      // One at a time, or the breaker would keep the rest away from the fault.
+      for (let index = 0; index < 3; index++) {
+        await eventually('the breaker of default is closed', 5_000, defaultIsUsed)
+        const id = random.uuid()
+        pinned.add(id)
+        await admins.default.setFaults([{ kind, insert, next: 1 }])
+        await traffic.pay(id, 100 + index)
+        await eventually('the fault has happened', 5_000, async () => (await admins.default.faultsFired())[0] === 1)
+        await admins.default.setFailing(true)
+        await traffic.burst(5, 5)
+        await eventually('the new ones are settled', 10_000, async () => await queued() <= 1)
+        await admins.default.setFailing(false)
+        await eventually('all are settled', 15_000, async () => await queued() === 0)
+      }
+    }
+    const bookings = await assertSettlesAndAddsUp(fault, traffic)
+    for (const { id, processor } of bookings) if (pinned.has(id)) assert.equal(processor, 'default')
+    assert(bookings.some(({ processor }) => processor === 'fallback'), 'the failing processor had an alternative')
+  })
+
+  it('are booked once when a processor answers later than anybody waits, and when it turns requests away', async t => {
+    const own = ownerOf(t)
+    const fault = await startFaultStack(own, {
+      monitors: 0,
+      environment: {
+        worker: { PROCESSOR_TIMEOUT_MS: '200', FALLBACK_AFTER_MS: '100' },
+        processor: { RUNNING_MAX: '20', QUEUED_MAX: '10' }
+      }
+    })
+    const traffic = createTraffic(own, fault.stack.url, 2)
+    const { admins } = fault
+    await admins.default.setDelay(700)
+    await admins.fallback.setDelay(900)
+    await traffic.burst(150, 50)
+    await admins.default.until(({ answered }) => (answered[429] ?? 0) > 0 && (answered[422] ?? 0) > 0)
+    await admins.default.setDelay(0)
+    await admins.fallback.setDelay(0)
+    await assertSettlesAndAddsUp(fault, traffic)
+  })
+
+  it('are found again when both processors are killed with payments in hand and come back', async t => {
+    const own = ownerOf(t)
+    const fault = await startFaultStack(own, { monitors: 0 })
+    const traffic = createTraffic(own, fault.stack.url, 3)
+    const { admins, redis, keys, stack } = fault
+    await admins.default.setDelay(300)
+    traffic.start(300)
+    for (let round = 0; round < 2; round++) {
+      await admins.default.until(({ running }) => running > 20)
+      await Promise.all([fault.kill('processor-default'), fault.kill('processor-fallback')])
+      await eventually('payments wait', 5_000, async () => await redis.xlen(keys.queue) > 50)
+      await Promise.all([stack.part('processor-default').start(), stack.part('processor-fallback').start()])
+      await admins.default.setDelay(300)
+    }
+    await traffic.stop()
+    assert.deepEqual(traffic.errors, {}, 'clients notice nothing')
+    await assertSettlesAndAddsUp(fault, traffic)
+  })
+
+  it('wait for a minute while both processors are away, then all are paid', { timeout: 120_000 }, async t => {
+    const own = ownerOf(t)
+    const fault = await startFaultStack(own)
+    const traffic = createTraffic(own, fault.stack.url, 4)
+    const { admins, redis, keys, stack } = fault
+    await admins.default.setDelay(300)
+    traffic.start(100)
+    await admins.default.until(({ running }) => running > 10)
+    await Promise.all([fault.kill('processor-default'), fault.kill('processor-fallback')])
+    const awaySinceMs = performance.now()
+    await eventually('a minute is over', 70_000, () => performance.now() - awaySinceMs > 60_000)
+    assert((await redis.xlen(keys.queue)) > 3_000, 'clients went on paying all the time')
+    await Promise.all([stack.part('processor-default').start(), stack.part('processor-fallback').start()])
+    await traffic.stop()
+    assert.deepEqual(traffic.errors, {}, 'clients notice nothing')
+    await assertSettlesAndAddsUp(fault, traffic)
+  })
+})
+
+describe('a payment that its processor refuses for good', { timeout: 60_000 }, () => {
+  it('goes to the dead letters, is logged, and takes nothing else with it', async t => {
+    const own = ownerOf(t)
+    const fault = await startFaultStack(own, { monitors: 0 })
+    const traffic = createTraffic(own, fault.stack.url, 4)
+    const { admins, redis, keys, stack } = fault
+    await admins.default.setFaults([{ kind: 'status', status: 400, next: 2 }])
+    await traffic.burst(40, 10)
+    const bookings = await assertSettlesAndAddsUp(fault, traffic, 2)
+    assert.equal(bookings.length, 38)
+    const letters = await redis.xrange(keys.deadLetters, '-', '+')
+    assert.equal(letters.length, 2)
+    const log = readFileSync(stack.part('worker-1').logPath, 'utf8')
+    assert.equal(log.match(/"level":50.*"msg":"dead letter"/g)?.length, 2)
+    for (const [, fields] of letters) {
+      const status = await (await fetch(`${stack.url}/payments/${fields[1] ?? ''}`)).json() as { status: string }
+      assert.equal(status.status, 'dead-letter')
+    }
+  })
+})

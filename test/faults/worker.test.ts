@@ -1,0 +1,176 @@
+// Goal: whatever happens to a worker between taking a payment and settling it, the payment is booked at one processor
+// and counted once, with the time that is stored there.
+// Method: the real pipeline. A relay in front of Redis holds back or loses single commands, and the processors delay or
+// swallow answers, so that each worker is killed or paused at exactly the point that hurts most.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { describe, it } from 'node:test'
+import { eventually } from '../support/eventually.ts'
+import { ownerOf, type Own } from '../support/owner.ts'
+import { startFaultStack, type FaultStack, type FaultStackOptions } from './harness.ts'
+import { assertSettlesAndAddsUp } from './invariants.ts'
+import { createTraffic } from './traffic.ts'
+
+async function start(own: Own, options: FaultStackOptions = {}) {
+  const fault = await startFaultStack(own, { monitors: 0, ...options })
+  const traffic = createTraffic(own, fault.stack.url, 1)
+  return { fault, traffic, ...fault }
+}
+
+
+describe('a worker killed between the processor\'s insert and its own settle', { timeout: 60_000 }, () => {
+  it('leaves payments that its successor finds booked, and counts once', async t => {
+    const { fault, traffic, proxies, kill, stack, admins } = await start(ownerOf(t))
+    const settle = proxies.worker.hold('settle_')
+    // The first settle that is held stops the worker, so all must be on their way before.
+    await admins.default.setDelay(400)
+    await traffic.burst(50, 50)
+    await admins.default.until(({ running }) => running === 50)
+    await admins.default.until(({ bookings }) => bookings === 50)
+    await settle.caught
+    await kill('worker-1')
+    settle.release()
+
+    // Whoever sends now, instead of asking, is sent to the other processor.
+    await admins.default.setFailing(true)
+    await stack.part('worker-1').start()
+    const bookings = await assertSettlesAndAddsUp(fault, traffic)
+    assert.equal(bookings.length, 50)
+    assert.deepEqual((await admins.default.state()).answered, { 200: 50 }, 'each was sent once')
+    assert.deepEqual((await admins.fallback.state()).answered, {}, 'none was sent to the other processor')
+  })
+
+  it('leaves payments whose answers never came, and counts those that were booked and books those that were not', async t => {
+    const environment = { worker: { PROCESSOR_TIMEOUT_MS: '60000' } }
+    const { fault, traffic, kill, stack, admins } = await start(ownerOf(t), { environment })
+    await admins.default.setFaults([
+      { kind: 'silent', insert: true, probability: 0.5 },
+      { kind: 'silent', insert: false, probability: 1 }
+    ])
+    await traffic.burst(50, 10)
+    const { bookings: bookedBefore } = await admins.default.until(({ answered }) => answered.silent === 50)
+    await kill('worker-1')
+    await admins.default.setFaults()
+    await stack.part('worker-1').start()
+    const bookings = await assertSettlesAndAddsUp(fault, traffic)
+    assert(bookings.every(({ processor }) => processor === 'default'))
+    const { answered } = await admins.default.state()
+    assert.deepEqual(answered, { 200: 50 - bookedBefore, silent: 50 }, 'only what was not there is sent again')
+  })
+})
+
+describe('a worker that is paused until another has taken its payments over', { timeout: 60_000 }, () => {
+  /** Worker 1 has sent 40 payments and is paused before their answers come; worker 2 has just been started. */
+  async function pauseWithAnswersUnderWay(own: Own) {
+    const started = await start(own, { workers: 2, environment: { worker: { PROCESSOR_TIMEOUT_MS: '60000' } } })
+    const { traffic, kill, stack, admins } = started
+    await kill('worker-2')
+    await admins.default.setDelay(400)
+    await traffic.burst(40, 40)
+    await admins.default.until(({ running }) => running === 40)
+    stack.part('worker-1').kill('SIGSTOP')
+    return started
+  }
+
+  /** Lets worker 1 go on until it has sent the command that its stale answers lead to, and a heartbeat after it. */
+  async function wake({ proxies, stack, redis, keys }: FaultStack, command: string) {
+    const stale = proxies.worker.hold(`${command}_`)
+    stack.part('worker-1').kill('SIGCONT')
+    await stale.caught
+    stale.release()
+    const releasedAtMs = Date.now()
+    await eventually('worker 1 has beaten since', 10_000, async () => {
+      const beatsSince = await redis.zrangebyscore(keys.workers, releasedAtMs + 100, '+inf')
+      return beatsSince.some(name => name.startsWith('worker-1-'))
+    })
+  }
+
+  it('does no harm with the bookings that it learns of when it wakes up', async t => {
+    const { fault, traffic, stack, redis, keys, admins } = await pauseWithAnswersUnderWay(ownerOf(t))
+    await admins.default.until(({ bookings }) => bookings === 40)
+    await stack.part('worker-2').start()
+    await eventually('worker 2 has settled all', 10_000, async () => await redis.xlen(keys.queue) === 0)
+    await wake(fault, 'settle')
+    assert.equal((await assertSettlesAndAddsUp(fault, traffic)).length, 40)
+  })
+
+  it('frees nothing with the refusals that it learns of when it wakes up', async t => {
+    const { fault, traffic, stack, redis, keys, admins } = await pauseWithAnswersUnderWay(ownerOf(t))
+    await admins.default.setFailing(true)
+    await admins.default.until(({ answered }) => answered[500] === 40)
+    await stack.part('worker-2').start()
+    await eventually('worker 2 has taken all over', 10_000, async () => {
+      const records = await redis.hvals(keys.inFlight)
+      return records.length === 40 && records.every(record => record.endsWith(' unresolved'))
+    })
+    await wake(fault, 'release')
+    assert.equal(await redis.hlen(keys.inFlight), 40)
+    await admins.default.setFailing(false)
+    const bookings = await assertSettlesAndAddsUp(fault, traffic)
+    assert.deepEqual(new Set(bookings.map(({ processor }) => processor)), new Set(['default']))
+  })
+})
+
+describe('a worker whose connection to Redis breaks', { timeout: 90_000 }, () => {
+  it('recovers what it took when the reply to a take is lost', async t => {
+    const { fault, traffic, proxies, kill, stack } = await start(ownerOf(t))
+    for (const broken of ['lose-reply', 'cut-reply', 'lose-request', 'cut-request'] as const) {
+      await kill('worker-1')
+      const happened = proxies.worker.next('take_', broken)
+      // Queued before there is a worker, so that its first take has them all.
+      await traffic.burst(30, 10)
+      await stack.part('worker-1').start()
+      await happened
+      await assertSettlesAndAddsUp(fault, traffic)
+    }
+    const recoveries = readFileSync(stack.part('worker-1').logPath, 'utf8').match(/"reclaimed":30,"msg":"took over own payments/g)
+    assert.equal(recoveries?.length, 2, 'once for each reply that was lost')
+  })
+
+  it('counts once when a settle, or its reply, is lost', async t => {
+    const { fault, traffic, proxies } = await start(ownerOf(t))
+    for (const broken of ['lose-reply', 'cut-reply', 'lose-request', 'cut-request'] as const) {
+      const happened = proxies.worker.next('settle_', broken)
+      await traffic.burst(30, 10)
+      await happened
+      await assertSettlesAndAddsUp(fault, traffic)
+    }
+  })
+
+  it('pays once when a release, or its reply, is lost', async t => {
+    const { fault, traffic, proxies, admins } = await start(ownerOf(t), { environment: { worker: { FALLBACK_AFTER_MS: '0' } } })
+    for (const broken of ['lose-reply', 'cut-reply', 'lose-request', 'cut-request'] as const) {
+      await admins.default.setFailing(true)
+      const happened = proxies.worker.next('release_', broken)
+      await traffic.burst(30, 10)
+      await happened
+      await admins.default.setFailing(false)
+      await assertSettlesAndAddsUp(fault, traffic)
+    }
+  })
+
+  it('goes on, and starts, when its connections are lost again the moment they are there', async t => {
+    const { fault, traffic, proxies, stack } = await start(ownerOf(t))
+    const part = stack.part('worker-1')
+    const afterCut = proxies.worker.next('subscribe', 'lose-request')
+    proxies.worker.cutAll()
+    await afterCut
+    await traffic.burst(20, 10)
+    await assertSettlesAndAddsUp(fault, traffic)
+
+    await part.stop()
+    const atStart = ['FUNCTION', 'xgroup', 'subscribe', 'get'].map(command => proxies.worker.next(command, 'lose-request'))
+    await part.start()
+    await Promise.all(atStart)
+    await traffic.burst(20, 10)
+    await assertSettlesAndAddsUp(fault, traffic)
+  })
+
+  it('goes on when its connection says nothing any more', async t => {
+    const { fault, traffic, proxies } = await start(ownerOf(t))
+    const happened = proxies.worker.next('settle_', 'go-silent')
+    await traffic.burst(30, 10)
+    await happened
+    await assertSettlesAndAddsUp(fault, traffic)
+  })
+})

@@ -1,0 +1,322 @@
+// Goal: each service explains itself, refuses a wrong environment before it does anything, ends as its orchestrator
+// expects, and writes logs that a machine can read and that hold no payment.
+// Method: each service as a process of its own, on a real Redis and the processors' models, ended by signals in the middle
+// of work that is held up by a frozen Redis or a slow processor.
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it, test } from 'node:test'
+import { Client } from 'undici'
+import { GATEWAY_VARIABLES } from '../../gateway/config.ts'
+import { MONITOR_VARIABLES } from '../../health-monitor/config.ts'
+import { WORKER_VARIABLES } from '../../processor-worker/config.ts'
+import type { Variable } from '../../shared/config.ts'
+import { createKeys } from '../../shared/keys.ts'
+import { COMMON_VARIABLES } from '../../shared/lifecycle.ts'
+import { createFunctions } from '../../shared/redis/functions.ts'
+import { eventually } from '../support/eventually.ts'
+import { newPayment, newPayments, required } from '../support/payments.ts'
+import { bodyOf, startTestPipeline } from '../support/pipeline.ts'
+import { startProcessor } from '../support/processor/start.ts'
+import { startTestRedis, TEST_PERIODS } from '../support/redis.ts'
+import { startService, type ServiceProcess } from '../support/service.ts'
+
+const SERVICES = [
+  { name: 'gateway', variables: GATEWAY_VARIABLES },
+  { name: 'processor-worker', variables: WORKER_VARIABLES },
+  { name: 'health-monitor', variables: MONITOR_VARIABLES }
+] as const
+
+const { redis, url: REDIS_URL } = await startTestRedis()
+const keys = createKeys()
+const functions = createFunctions(redis, keys, TEST_PERIODS)
+const processor = await startProcessor({ after })
+const PROCESSORS = { DEFAULT_PROCESSOR_URL: processor.url, FALLBACK_PROCESSOR_URL: processor.url }
+const redisPid = Number(required(/process_id:(\d+)/.exec(await redis.info('server'))?.[1]))
+const freeze = () => {
+  process.kill(redisPid, 'SIGSTOP')
+  return () => process.kill(redisPid, 'SIGCONT')
+}
+
+// ---- start ---------------------------------------------------------------------------------------
+
+for (const { name, variables } of SERVICES) {
+  describe(name, { concurrency: 4 }, () => {
+    const all = Object.values<Variable<unknown>>({ ...variables, ...COMMON_VARIABLES })
+
+    it('--help prints every variable and starts nothing', async () => {
+      const service = startService(name, { REDIS_URL: 'not even this' }, ['--help'])
+      assert.deepEqual(await service.exited, { code: 0, signal: null })
+      for (const variable of all) assert(service.output.stdout.includes(`  ${variable.name}\n`), variable.name)
+      assert.match(service.output.stdout, new RegExp(`^${name}: \\w`))
+      assert.equal(service.output.stderr, '')
+    })
+
+    it('a wrong environment names every bad variable, and exits with 2', async () => {
+      // No variable takes this; those that are free texts without spaces refuse the space.
+      const service = startService(name, Object.fromEntries(all.map(variable => [variable.name, 'not this'])))
+      assert.deepEqual(await service.exited, { code: 2, signal: null })
+      for (const variable of all) {
+        assert(service.output.stderr.includes(variable.name), `${variable.name} is not named`)
+        assert(service.output.stderr.includes(variable.wants), `what ${variable.name} wants is not said`)
+      }
+      assert.equal(service.output.stdout, '')
+    })
+
+    it('a wrong REDIS_URL is named, but its password is not shown', async () => {
+      const service = startService(name, { REDIS_URL: 'redis:/user:hunter2secret@host' })
+      assert.equal((await service.exited).code, 2)
+      assert.match(service.output.stderr, /REDIS_URL/)
+      assert(!service.output.stderr.includes('hunter2secret'))
+    })
+
+    it('a signal while it waits for Redis ends it', async () => {
+      const service = startService(name, { REDIS_URL: 'unix:/nowhere/redis.sock', ...PROCESSORS })
+      await service.untilLogged('Redis lost')
+      service.kill('SIGTERM')
+      assert.deepEqual(await service.exited, { code: 0, signal: null })
+    })
+  })
+}
+
+test('a bad PURGE_TOKEN is named, but not shown', async () => {
+  const service = startService('gateway', { PURGE_TOKEN: 'hush hush hush' })
+  assert.equal((await service.exited).code, 2)
+  assert.match(service.output.stderr, /PURGE_TOKEN/)
+  assert(!service.output.stderr.includes('hush'))
+})
+
+// ---- end -----------------------------------------------------------------------------------------
+
+type Gateway = ServiceProcess & {
+  pay: () => Promise<number>
+  /** Returns once the gateway has read the payments that were sent before. */
+  untilRead: () => Promise<void>
+}
+
+async function startGateway(environment: Record<string, string> = {}): Promise<Gateway> {
+  const directory = await mkdtemp(join(tmpdir(), 'gateway-'))
+  const socketPath = join(directory, 'http.sock')
+  const gateway = startService('gateway', { REDIS_URL, LISTEN: `unix:${socketPath}`, ...environment })
+  const [payments, questions] = [new Client('http://gateway', { socketPath }), new Client('http://gateway', { socketPath })]
+  after(async () => {
+    await Promise.all([payments.destroy(), questions.destroy()])
+    await rm(directory, { recursive: true, force: true })
+  })
+  await gateway.untilLogged('ready')
+  const ask = async (client: Client) => {
+    const { body } = await client.request({ method: 'GET', path: '/health' })
+    await body.dump()
+  }
+  // Connected from here on, so that what is sent is written at once.
+  await Promise.all([ask(payments), ask(questions)])
+  return {
+    ...gateway,
+    async pay() {
+      const { statusCode, body } = await payments.request({
+        method: 'POST', path: '/payments', headers: { 'content-type': 'application/json' }, body: bodyOf(newPayment())
+      })
+      await body.dump()
+      return statusCode
+    },
+    // Sockets are served in the order in which something arrived.
+    untilRead: () => ask(questions)
+  }
+}
+
+async function startWorker(environment: Record<string, string> = {}): Promise<ServiceProcess> {
+  const worker = startService('processor-worker', { REDIS_URL, ...PROCESSORS, ...environment })
+  await worker.untilLogged('ready')
+  return worker
+}
+
+async function startMonitor(): Promise<ServiceProcess> {
+  const monitor = startService('health-monitor', { REDIS_URL, ...PROCESSORS })
+  await monitor.untilLogged('active: polling the processors')
+  return monitor
+}
+
+async function assertStopped(service: ServiceProcess): Promise<void> {
+  assert.deepEqual(await service.exited, { code: 0, signal: null }, service.output.stdout)
+  assert.equal(service.log().at(-1)?.msg, 'stopped', service.output.stdout)
+  assert.equal(service.output.stderr, '')
+}
+
+/** How long an exit takes that waits for nothing. */
+const AT_ONCE_MS = 1_500
+
+async function assertEndsAtOnce(service: ServiceProcess): Promise<void> {
+  const startedAtMs = performance.now()
+  service.kill('SIGTERM')
+  assert.deepEqual(await service.exited, { code: 1, signal: null })
+  const tookMs = performance.now() - startedAtMs
+  assert(tookMs < AT_ONCE_MS, `${tookMs.toFixed(0)} ms`)
+}
+
+describe('SIGTERM and SIGINT', () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    it(`${signal} ends each idle service with 0`, async () => {
+      const services = await Promise.all([startGateway(), startWorker(), startMonitor()])
+      for (const service of services) service.kill(signal)
+      await Promise.all(services.map(assertStopped))
+    })
+  }
+
+  it('a gateway answers what it has accepted first', async () => {
+    const gateway = await startGateway({ REDIS_TIMEOUT_MS: '10000' })
+    const thaw = freeze()
+    const answer = gateway.pay()
+    try {
+      await gateway.untilRead()
+      gateway.kill('SIGTERM')
+      await gateway.untilLogged('stopping')
+    } finally {
+      thaw()
+    }
+    assert.equal(await answer, 202)
+    await assertStopped(gateway)
+  })
+
+  it('a worker settles what it has sent first, and takes nothing more', async () => {
+    await redis.flushall()
+    await functions.createGroup()
+    const worker = await startWorker()
+    await processor.admin.setDelay(600)
+    await functions.accept(newPayments(30), 1_000)
+    await processor.admin.until(({ running }) => running === 30)
+    worker.kill('SIGTERM')
+    await worker.untilLogged('stopping')
+    await functions.accept(newPayments(5), 1_000)
+    await assertStopped(worker)
+    assert.equal((await functions.sum({})).default.requests, 30n)
+    assert.equal(await redis.xlen(keys.queue), 5)
+    assert.equal(await redis.hlen(keys.inFlight), 0)
+    // Nobody has to find out that it is gone.
+    assert.equal(await redis.zcard(keys.workers), 0)
+    await processor.admin.setDelay(0)
+  })
+
+  it('a worker leaves after DRAIN_MS in any case, and what it had is on record', async () => {
+    await redis.flushall()
+    await functions.createGroup()
+    const worker = await startWorker({ DRAIN_MS: '200' })
+    await processor.admin.setDelay(2_000)
+    await functions.accept(newPayments(3), 1_000)
+    await processor.admin.until(({ running }) => running === 3)
+    worker.kill('SIGTERM')
+    assert.deepEqual(await worker.exited, { code: 0, signal: null })
+    assert.equal(worker.log().at(-1)?.msg, 'left before all work in hand was finished')
+    assert.equal(await redis.hlen(keys.inFlight), 3)
+    await processor.admin.setDelay(0)
+
+    // A successor finds them.
+    const successor = await startWorker({ DEAD_AFTER_MS: '300' })
+    await eventually('all are settled', 10_000, async () => await redis.xlen(keys.queue) === 0)
+    assert.equal((await functions.sum({})).default.requests, 3n)
+    successor.kill('SIGTERM')
+    await assertStopped(successor)
+  })
+
+  it('a monitor gives its lease back', async () => {
+    const monitor = await startMonitor()
+    assert.equal(await redis.exists(keys.healthMonitor), 1)
+    monitor.kill('SIGTERM')
+    await assertStopped(monitor)
+    assert.equal(await redis.exists(keys.healthMonitor), 0)
+  })
+
+  it('a second signal ends each service at once, whatever it waits for', async () => {
+    await redis.flushall()
+    await functions.createGroup()
+    const gateway = await startGateway({ REDIS_TIMEOUT_MS: '10000' })
+    const [worker, monitor] = await Promise.all([startWorker(), startMonitor()])
+    await processor.admin.setDelay(4_000)
+    await functions.accept([newPayment()], 1_000)
+    await processor.admin.until(({ running }) => running === 1)
+    const thaw = freeze()
+    try {
+      void gateway.pay().catch(() => undefined)
+      await gateway.untilRead()
+      for (const service of [gateway, worker, monitor]) service.kill('SIGTERM')
+      for (const service of [gateway, worker, monitor]) await service.untilLogged('stopping')
+      for (const service of [gateway, worker, monitor]) await assertEndsAtOnce(service)
+    } finally {
+      thaw()
+      await processor.admin.setDelay(0)
+    }
+  })
+})
+
+// ---- logs ----------------------------------------------------------------------------------------
+
+test('logs are JSON lines, few, without ids, amounts and bodies, in good and bad times', async () => {
+  const pipeline = await startTestPipeline({
+    environment: { worker: { FALLBACK_AFTER_MS: '100' }, gateway: { REDIS_TIMEOUT_MS: '300' } }
+  })
+  const AMOUNT_CENTS = 76_543_219
+  const payments = newPayments(600, AMOUNT_CENTS)
+  const send = async (from: number, to: number) => { await Promise.all(payments.slice(from, to).map(pipeline.pay)) }
+  const { default: processorAdmin } = pipeline.admins
+
+  await send(0, 200)
+  await Promise.all(Array.from({ length: 20 }, () => fetch(`${pipeline.stack.url}/payments`, {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"correlationId":"the-body-of-a-bad-request"'
+  })))
+  await send(0, 50)
+  await processorAdmin.setFailing(true)
+  await send(200, 300)
+  await pipeline.untilSettled(20_000)
+  await processorAdmin.setFailing(false)
+  await processorAdmin.setFaults([
+    { kind: 'status', status: 404, next: 2 },
+    { kind: 'reset', insert: true, next: 5 },
+    { kind: 'garbage', insert: false, next: 5 }
+  ])
+  await send(300, 400)
+  await pipeline.untilSettled(20_000)
+  // An error of Redis in the middle of settling: the client library hangs the whole command on it.
+  const processors = Object.values(pipeline.admins)
+  for (const admin of processors) await admin.setDelay(500)
+  await send(400, 500)
+  await eventually('payments are in flight', 10_000, async () => {
+    const states = await Promise.all(processors.map(admin => admin.state()))
+    return states.some(({ running }) => running > 20)
+  })
+  await pipeline.redis.config('SET', 'min-replicas-to-write', '1')
+  await send(500, 510)
+  await eventually('the worker has noticed', 10_000, async () => (await logOf('worker-1')).includes('Redis does not do its part'))
+  await pipeline.redis.config('SET', 'min-replicas-to-write', '0')
+  for (const admin of processors) await admin.setDelay(0)
+  // And one that is gone in the middle of everything.
+  void send(510, 600)
+  pipeline.stack.part('redis').kill('SIGKILL')
+  await pipeline.stack.part('redis').exited
+  await pipeline.stack.part('redis').start()
+  await eventually('it works again', 20_000, async () => (await pipeline.pay(newPayment())).status === 202)
+  await pipeline.untilSettled(20_000)
+  for (const part of ['gateway-1', 'gateway-2', 'worker-1', 'monitor-1']) await pipeline.stack.part(part).stop()
+
+  for (const part of ['gateway-1', 'gateway-2', 'worker-1', 'monitor-1']) {
+    const text = await logOf(part)
+    const lines = text.trimEnd().split('\n')
+    assert(lines.length >= 2 && lines.length < 80, `${part} wrote ${lines.length} lines for ${payments.length} payments`)
+    for (const line of lines) {
+      const { level, time, service, pid, msg } = JSON.parse(line) as Record<string, unknown>
+      assert(typeof level === 'number' && typeof pid === 'number' && typeof service === 'string' && typeof msg === 'string', line)
+      assert(typeof time === 'string' && time === new Date(time).toISOString(), line)
+    }
+    for (const { correlationId } of payments) {
+      assert(!text.includes(correlationId), `${part} logged an id`)
+      // As Redis has it: without dashes and without its last digits.
+      assert(!text.includes(correlationId.replaceAll('-', '').slice(0, 20)), `${part} logged the digits of an id`)
+    }
+    for (const secret of [String(AMOUNT_CENTS), '765432.19', 'correlationId\\"', 'the-body-of']) {
+      assert(!text.includes(secret), `${part} logged ${secret}: ${lines.find(line => line.includes(secret))}`)
+    }
+  }
+
+  async function logOf(part: string): Promise<string> {
+    return await readFile(pipeline.stack.part(part).logPath, 'utf8')
+  }
+})

@@ -1,0 +1,358 @@
+// Goal: what `npm start`, the tests and the benchmarks run on comes up complete, says what is wrong when it cannot, and
+// never leaves a process behind.
+// Method: the real parts, started both through startStack and as `npm start` starts them; parts and parent are killed
+// with SIGKILL. Mostly the processors are a closed port, because nothing needs them.
+import assert from 'node:assert/strict'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import {
+  chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
+} from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it, type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { findFreePort } from '../../compose/local/ports.ts'
+import { startStack, type Stack, type StackOptions } from '../../compose/local/stack.ts'
+import { warningIn } from '../../compose/local/warnings.ts'
+import { createKeys } from '../../shared/keys.ts'
+import { createLog } from '../../shared/log.ts'
+import { connectRedis } from '../../shared/redis/connect.ts'
+
+const nobody = 'http://127.0.0.1:9'
+const limits = { timeout: 60_000 }
+
+describe('startStack', limits, () => {
+  it('starts every part and stops every part cleanly', async t => {
+    const stack = await startTestStack(t)
+    assert.deepEqual([...stack.parts.keys()], ['redis', 'gateway-1', 'gateway-2', 'worker-1', 'monitor-1', 'haproxy'])
+    const pids = [...stack.parts.values()].map(({ pid }) => pid ?? 0)
+    assert.ok(pids.every(isAlive))
+    assert.ok(stack.part('redis').usage().residentBytes > 1_000_000)
+    assert.equal((await fetch(`${stack.url}/health`)).status, 200)
+
+    const exits = await stack.stop()
+    for (const [name, exit] of exits) assert.deepEqual(exit, { code: 0, signal: null }, name)
+    assert.deepEqual(pids.filter(isAlive), [])
+  })
+
+  it('brings models of the processors along when none are given, and the whole settles a payment', async t => {
+    const stack = await startStack({ directory: newDirectory(t) })
+    atEnd(t, () => stack.kill())
+    await postPayment(stack)
+    await until('the payment is in the books', async () => {
+      const response = await fetch(`${stack.url}/payments-summary`)
+      return (await response.json() as { default: { totalAmount: number } }).default.totalAmount === 19.9
+    })
+  })
+
+  it('keeps the queue when it is stopped and started again', async t => {
+    const directory = newDirectory(t)
+    const first = await startTestStack(t, { directory })
+    await postPayment(first)
+    await first.stop()
+
+    const second = await startTestStack(t, { directory })
+    const redis = await connectRedis(`unix:${second.redisPath}`, 'test', 5_000, createLog('test', 'silent'))
+    atEnd(t, () => { redis.disconnect() })
+    assert.equal(await redis.xlen(createKeys().queue), 1)
+  })
+
+  it('tells a crash from a part that was killed on purpose, and starts parts again', async t => {
+    const stack = await startTestStack(t)
+    const gateway = stack.part('gateway-1')
+    gateway.kill('SIGKILL')
+    assert.deepEqual(await gateway.exited, { code: null, signal: 'SIGKILL' })
+    await gateway.start()
+    assert.equal(gateway.state, 'running')
+
+    process.kill(stack.part('worker-1').pid ?? 0, 'SIGKILL')
+    assert.deepEqual(await stack.crashed, { part: 'worker-1', code: null, signal: 'SIGKILL' })
+    assert.equal(gateway.state, 'running')
+  })
+
+  it('stops a part that is paused', async t => {
+    const stack = await startTestStack(t)
+    const worker = stack.part('worker-1')
+    worker.kill('SIGSTOP')
+    assert.deepEqual(await worker.stop(), { code: 0, signal: null })
+  })
+
+  it('kills a part that does not end in time', async t => {
+    // A worker waits for the answers to what it has sent, and this processor never gives one.
+    const sentTo = createServer()
+    sentTo.listen(0, '127.0.0.1')
+    await once(sentTo, 'listening')
+    t.after(() => { sentTo.close() })
+    const url = `http://127.0.0.1:${(sentTo.address() as AddressInfo).port}`
+    const isSent = new Promise(resolve => {
+      sentTo.on('connection', socket => socket.on('error', () => undefined).on('data', data => { if (data.includes('POST /payments')) resolve(data) }))
+    })
+    const stack = await startTestStack(t, { processors: { default: url, fallback: url } })
+    await postPayment(stack)
+    await isSent
+    assert.equal((await stack.part('worker-1').stop(200)).signal, 'SIGKILL')
+  })
+
+  it('answers 503 as problem JSON while no gateway is up, and recovers', async t => {
+    const stack = await startTestStack(t, { gateways: 1 })
+    const gateway = stack.part('gateway-1')
+    gateway.kill('SIGKILL')
+    await gateway.exited
+    const response = await fetch(`${stack.url}/payments-summary`)
+    assert.equal(response.status, 503)
+    assert.equal(response.headers.get('content-type'), 'application/problem+json')
+    assert.equal(response.headers.get('retry-after'), '1')
+    assert.equal((await response.json() as { status: number }).status, 503)
+
+    await gateway.start()
+    await until('the gateway is back', async () => (await fetch(`${stack.url}/payments-summary`)).status === 200)
+  })
+
+  it('says which part did not come up, with the end of its log, and leaves nothing running', async t => {
+    const directory = newDirectory(t)
+    const before = new Set(childrenOf(process.pid))
+    await assert.rejects(
+      startTestStack(t, { directory, environment: { worker: { IN_FLIGHT_MAX: 'many' } } }),
+      /worker-1 ended before it was ready \(exit code 2\)[\s\S]+IN_FLIGHT_MAX="many" is not usable/
+    )
+    assert.deepEqual(childrenOf(process.pid).filter(pid => !before.has(pid)), [])
+  })
+
+  it('refuses a directory whose sockets would have too long a path, and one where a Redis runs', async t => {
+    const directory = newDirectory(t)
+    await assert.rejects(startTestStack(t, { directory: join(directory, 'x'.repeat(100)) }), /use a shorter directory/)
+    await startTestStack(t, { directory })
+    await assert.rejects(startTestStack(t, { directory }), /a Redis is running on .+ already/)
+  })
+})
+
+describe('npm start', limits, () => {
+  it('stops everything after SIGINT', async t => {
+    const { child, pids, output } = await startReady(t)
+    child.kill('SIGINT')
+    assert.equal(await exitCodeOf(child), 0, output())
+    assert.match(output(), /Stopped\./)
+    assert.deepEqual(pids.filter(isAlive), [])
+  })
+
+  it('stops everything when one part dies, says which, and exits with 1', async t => {
+    const { child, pids, directory, output } = await startReady(t)
+    process.kill(pidInLog(directory, 'gateway-2'), 'SIGKILL')
+    assert.equal(await exitCodeOf(child), 1)
+    assert.match(output(), /gateway-2 ended on its own \(signal SIGKILL\)/)
+    assert.deepEqual(pids.filter(isAlive), [])
+  })
+
+  const setprivIsMissing = spawnSync('setpriv', ['--version']).status !== 0
+  it('leaves nothing behind when it is killed itself', { skip: setprivIsMissing && 'needs setpriv' }, async t => {
+    const { child, pids, directory, environment } = await startReady(t)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    await until('all parts are gone', () => !pids.some(isAlive))
+
+    // Nor does its lock keep the next one out.
+    await startReady(t, { directory, environment })
+  })
+
+  it('refuses a data directory that is in use', async t => {
+    const { directory, child } = await startReady(t)
+    const second = runStart({ PORT: String(await findFreePort()), DATA_DIRECTORY: directory })
+    assert.equal(second.status, 1)
+    assert.match(second.stderr, new RegExp(`runs on this data directory already, as process ${child.pid}`))
+  })
+
+  it('names a port that is taken, and the way to move it', async t => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    atEnd(t, () => server.close())
+    const port = String((server.address() as { port: number }).port)
+    const { status, stderr, stdout } = runStart({ PORT: port, DATA_DIRECTORY: newDirectory(t) })
+    assert.equal(status, 2)
+    assert.match(stderr, new RegExp(`port ${port} is taken .+ PORT=\\d+ npm start`))
+    assert.equal(stdout, '')
+  })
+
+  it('names variables that are not usable before it starts anything', t => {
+    const directory = newDirectory(t)
+    const { status, stderr } = runStart({ PORT: '0', MAX_AMOUNT: '-1', DATA_DIRECTORY: directory })
+    assert.equal(status, 2)
+    assert.match(stderr, /PORT="0" is not usable/)
+    assert.match(stderr, /MAX_AMOUNT="-1" is not usable/)
+    const half = runStart({ DEFAULT_PROCESSOR_URL: nobody, FALLBACK_PROCESSOR_URL: '', DATA_DIRECTORY: directory })
+    assert.match(half.stderr, /set both/)
+  })
+})
+
+it('takes from the logs what deserves a line on the terminal, and nothing else', () => {
+  const lines: [line: string, warning: string | undefined][] = [
+    ['{"level":30,"time":"2026-01-01T00:00:00.000Z","service":"gateway","pid":1,"msg":"ready"}', undefined],
+    ['{"level":40,"pid":1,"reason":"full","msg":"refusing"}', 'warning: refusing  reason=full'],
+    ['{"level":60,"err":{"message":"gone","stack":"…"},"msg":"crashed"}', 'fatal: crashed  err="gone"'],
+    ['[WARNING]  (12) : Server gateways/gateway-1 is DOWN', 'warning: Server gateways/gateway-1 is DOWN'],
+    ['[NOTICE]   (12) : haproxy version is 2.6.12', undefined],
+    ['12:M 21 Nov 2026 08:21:31.026 * Ready to accept connections', undefined],
+    ['12:M 21 Nov 2026 08:21:31.029 # Can not save', 'warning: Can not save'],
+    ['TypeError: x is not a function', 'TypeError: x is not a function']
+  ]
+  for (const [line, warning] of lines) assert.equal(warningIn(line), warning)
+})
+
+describe('set-up', limits, () => {
+  let folder = ''
+  let script = ''
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'setup-'))
+    script = join(folder, 'script.mjs')
+    writeFileSync(script, `
+      console.log(process.versions.node.split('.')[0], ...process.argv.slice(2))
+      process.exitCode = 7`)
+  })
+  after(() => { rmSync(folder, { recursive: true }) })
+
+  it('says nothing when nothing is missing, and passes arguments and exit code on', () => {
+    const words = ['compose/local/setup.mjs', script, 'a b', '--c']
+    const { status, stdout, stderr } = spawnSync('node', words, { encoding: 'utf8' })
+    assert.deepEqual({ status, stdout, stderr }, { status: 7, stdout: '22 a b --c\n', stderr: '' })
+  })
+
+  it('hands SIGTERM on and waits for the script', async () => {
+    const waiting = join(folder, 'waiting.mjs')
+    writeFileSync(waiting, `
+      process.on('SIGTERM', () => setTimeout(() => process.exit(9), 100))
+      setInterval(() => undefined, 1000)
+      console.log('up')`)
+    const child = spawn('node', ['compose/local/setup.mjs', '--no-servers', waiting])
+    await once(child.stdout, 'data')
+    child.kill('SIGTERM')
+    assert.equal(await exitCodeOf(child), 9)
+  })
+
+  it('says what is missing or too old, and how to get it, where it cannot install it', () => {
+    // A PATH of its own, without apt-get and sudo: nothing can be installed from there.
+    const bin = mkdtempSync(join(folder, 'bin-'))
+    symlinkSync(process.execPath, join(bin, 'node'))
+    const redis = join(bin, 'redis-server')
+    writeFileSync(redis, '#!/bin/sh\necho Redis server v=6.0.16 sha=0\n')
+    chmodSync(redis, 0o755)
+    const { status, stdout, stderr } = spawnSync(join(bin, 'node'), ['compose/local/setup.mjs', script], {
+      encoding: 'utf8', env: { PATH: bin }
+    })
+    assert.equal(status, 2)
+    assert.equal(stdout, '')
+    assert.match(stderr, /redis-server 7\.0 or later and haproxy 2\.6 or later/)
+    assert.match(stderr, /redis-server is version 6\.0, which is too old/)
+    assert.match(stderr, /apt-get install .*redis-server haproxy/)
+    assert.match(stderr, /brew install redis haproxy/)
+  })
+})
+
+async function startTestStack(t: TestContext, options: Partial<StackOptions> = {}): Promise<Stack> {
+  const stack = await startStack({
+    directory: options.directory ?? newDirectory(t), processors: { default: nobody, fallback: nobody }, ...options
+  })
+  atEnd(t, () => stack.kill())
+  return stack
+}
+
+async function postPayment(stack: Stack): Promise<void> {
+  const response = await fetch(`${stack.url}/payments`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ correlationId: randomUUID(), amount: 19.9 })
+  })
+  assert.equal(response.status, 202, await response.text())
+}
+
+type Started = {
+  child: ChildProcess
+  pids: number[]
+  directory: string
+  environment: Record<string, string>
+  output: () => string
+}
+
+/** `npm start`, without npm; returns when it says that it is ready. */
+async function startReady(t: TestContext, again?: Pick<Started, 'directory' | 'environment'>): Promise<Started> {
+  const directory = again?.directory ?? newDirectory(t)
+  const environment = again?.environment ??
+    startEnvironment({ PORT: String(await findFreePort()), DATA_DIRECTORY: directory })
+  const child = spawn(process.execPath, ['compose/local/start.ts'], { env: environment })
+  atEnd(t, async () => {
+    child.kill('SIGTERM')
+    await exitCodeOf(child)
+  })
+  let text = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => { text += chunk.toString() })
+  await until('npm start is ready', () => {
+    assert.equal(child.exitCode, null, text)
+    return text.includes('Ready.')
+  })
+  return { child, directory, environment, pids: childrenOf(child.pid ?? 0), output: () => text }
+}
+
+function runStart(environment: Record<string, string>) {
+  const env = startEnvironment(environment)
+  return spawnSync(process.execPath, ['compose/local/start.ts'], { encoding: 'utf8', env })
+}
+
+function startEnvironment(own: Record<string, string>): Record<string, string> {
+  return { PATH: process.env.PATH ?? '', DEFAULT_PROCESSOR_URL: nobody, FALLBACK_PROCESSOR_URL: nobody, ...own }
+}
+
+function newDirectory(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'stack-'))
+  atEnd(t, () => { rmSync(directory, { recursive: true }) })
+  return directory
+}
+
+const releases = new WeakMap<TestContext, (() => unknown)[]>()
+
+/** Like t.after, in reverse order: what runs in a directory ends before the directory is removed. */
+function atEnd(t: TestContext, release: () => unknown): void {
+  const list = releases.get(t) ?? []
+  if (list.length === 0) t.after(async () => { for (const run of list.reverse()) await run() })
+  list.push(release)
+  releases.set(t, list)
+}
+
+async function exitCodeOf(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  return child.exitCode
+}
+
+function pidInLog(directory: string, part: string): number {
+  const pid = /"pid":(\d+)/.exec(readFileSync(join(directory, 'logs', `${part}.log`), 'utf8'))?.[1]
+  assert.ok(pid !== undefined)
+  return Number(pid)
+}
+
+/** A zombie, which nobody has waited for yet, counts as gone. */
+function isAlive(pid: number): boolean {
+  return existsSync(`/proc/${pid}`) && !['Z', ''].includes(statFields(pid)[0] ?? '')
+}
+
+function childrenOf(parentPid: number): number[] {
+  const pids = readdirSync('/proc').map(Number).filter(pid => pid > 0)
+  return pids.filter(pid => statFields(pid)[1] === String(parentPid) && isAlive(pid))
+}
+
+/** State, parent's pid and so on: what follows the name in /proc/PID/stat; [''] when there is no such process. */
+function statFields(pid: number): string[] {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  } catch {
+    return ['']
+  }
+}
+
+async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const deadlineMs = performance.now() + 20_000
+  while (!await isSo()) {
+    if (performance.now() > deadlineMs) assert.fail(`not within 20 s: ${what}`)
+    await sleep(10)
+  }
+}

@@ -1,0 +1,233 @@
+// Goal: each Redis function keeps what its header in library.lua promises.
+// Method: a real redis-server; each test has keys of its own.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startTestRedis } from '../support/redis.ts'
+import { cents, newPayment, newPayments, required } from '../support/payments.ts'
+import { WORKER_GROUP } from '../../shared/keys.ts'
+import { callFunction, LIBRARY_VERSION, loadLibrary } from '../../shared/redis/library.ts'
+import { holdLease } from '../../shared/redis/lease.ts'
+import { replyErrorCode, type TakenPayment } from '../../shared/redis/functions.ts'
+
+const { redis, isolate } = await startTestRedis()
+await loadLibrary(redis)
+
+const REQUESTED_AT_MS = Date.parse('2026-11-21T07:48:20.123Z')
+const AT_DEFAULT = { processor: 'default', requestedAtMs: REQUESTED_AT_MS } as const
+const AT_FALLBACK = { processor: 'fallback', requestedAtMs: REQUESTED_AT_MS + 1 } as const
+
+const first = <T>(list: readonly T[]): T => required(list[0])
+
+test('accept appends in order and stops at the limit', async () => {
+  const { keys, functions } = await isolate()
+  const payments = newPayments(5)
+  assert.deepEqual(await functions.accept(payments.slice(0, 3), 4), ['accepted', 'accepted', 'accepted'])
+  assert.deepEqual(await functions.accept(payments.slice(3), 4), ['accepted', 'full'])
+  assert.deepEqual(await functions.accept([newPayment()], 4), ['full'])
+  const { payments: taken } = await functions.take('worker', AT_DEFAULT, 10)
+  assert.deepEqual(taken.map(payment => payment.correlationId), payments.slice(0, 4).map(payment => payment.correlationId))
+  assert.equal(await redis.xlen(keys.queue), 4)
+})
+
+test('take records the choice in the same step and hands out each payment once', async () => {
+  const { keys, functions } = await isolate()
+  const payment = newPayment(1_234)
+  await functions.accept([payment], 100)
+  const { payments, newestEntryId } = await functions.take('worker', AT_DEFAULT, 10)
+  const taken = first(payments)
+  assert.equal(payments.length, 1)
+  assert.deepEqual({ ...taken }, { ...payment, ...AT_DEFAULT, entryId: taken.entryId, record: 'default 2026-11-21T07:48:20.123Z worker' })
+  assert.equal(newestEntryId, taken.entryId)
+  assert.equal(await redis.hget(keys.inFlight, taken.entryId), taken.record)
+  assert.deepEqual((await functions.take('other', AT_FALLBACK, 10)).payments, [])
+})
+
+test('take says whether there may be more', async () => {
+  const { functions } = await isolate()
+  assert.equal((await functions.take('worker', AT_DEFAULT, 2)).newestEntryId, '0-0')
+  await functions.accept(newPayments(3), 100)
+  assert.equal((await functions.take('worker', AT_DEFAULT, 2)).newestEntryId, undefined)
+  assert.notEqual((await functions.take('worker', AT_DEFAULT, 2)).newestEntryId, undefined)
+})
+
+test('take leaves payments that were accepted too late', async () => {
+  const { keys, functions } = await isolate()
+  for (const entryId of ['1000-0', '2000-0', '2000-1', '2001-0']) {
+    await redis.xadd(keys.queue, entryId, 'correlationId', newPayment().correlationId, 'cents', '100')
+  }
+  const taken = async (untilMs: number, countMax: number) =>
+    (await functions.take('worker', AT_FALLBACK, countMax, untilMs)).payments.map(payment => payment.entryId)
+  assert.deepEqual(await taken(999, 10), [])
+  assert.deepEqual(await taken(2_000, 2), ['1000-0', '2000-0'])
+  assert.deepEqual(await taken(2_000, 10), ['2000-1'])
+  assert.deepEqual(await taken(3_000, 10), ['2001-0'])
+})
+
+test('settle counts a payment once, whoever asks, and removes it everywhere', async () => {
+  const { keys, functions } = await isolate()
+  await functions.accept(newPayments(3, 250), 100)
+  const { payments } = await functions.take('worker', AT_DEFAULT, 10)
+  assert.equal(await functions.settle('default', payments), 3)
+  assert.equal(await functions.settle('default', payments), 0)
+  assert.deepEqual(await functions.sum({}), { default: { requests: 3n, cents: 750n }, fallback: { requests: 0n, cents: 0n } })
+  assert.equal(await redis.xlen(keys.queue), 0)
+  assert.equal(await redis.exists(keys.inFlight), 0)
+  assert.equal((await redis.xpending(keys.queue, WORKER_GROUP))[0], 0)
+})
+
+test('settle counts the rest of a batch of which some were settled before', async () => {
+  const { functions } = await isolate()
+  await functions.accept(newPayments(4, 100), 100)
+  const { payments } = await functions.take('worker', AT_DEFAULT, 10)
+  await functions.settle('default', payments.slice(1, 3))
+  assert.equal(await functions.settle('default', payments), 2)
+  assert.deepEqual((await functions.sum({})).default, { requests: 4n, cents: 400n })
+})
+
+test('settle counts at the time and amount the processor stored', async () => {
+  const { functions } = await isolate()
+  await functions.accept([newPayment(100)], 100)
+  const { payments } = await functions.take('worker', AT_DEFAULT, 10)
+  await functions.settle('default', [{ ...first(payments), cents: cents(101), requestedAtMs: 5_000 }])
+  assert.deepEqual((await functions.sum({ fromMs: 5_000, toMs: 5_000 })).default, { requests: 1n, cents: 101n })
+})
+
+test('settle at another processor than the one on record is refused and changes nothing', async () => {
+  const { functions } = await isolate()
+  await functions.accept([newPayment()], 100)
+  const { payments } = await functions.take('worker', AT_DEFAULT, 10)
+  await assert.rejects(functions.settle('fallback', payments), error => replyErrorCode(error) === 'WRONGPROCESSOR')
+  assert.equal((await functions.sum({})).fallback.requests, 0n)
+  assert.equal(await functions.settle('default', payments), 1)
+})
+
+test('settle with the same payment twice is refused and changes nothing', async () => {
+  const { functions } = await isolate()
+  await functions.accept([newPayment()], 100)
+  const { payments } = await functions.take('worker', AT_DEFAULT, 10)
+  await assert.rejects(functions.settle('default', [first(payments), first(payments)]), error => replyErrorCode(error) === 'REPEATED')
+  assert.equal(await functions.settle('default', payments), 1)
+})
+
+test('a released payment is free for any worker and either processor, before newer ones', async () => {
+  const { keys, functions } = await isolate()
+  await functions.accept(newPayments(2), 100)
+  const { payments: [refused] } = await functions.take('worker-a', AT_DEFAULT, 1)
+  assert(refused)
+  assert.equal(await functions.release([refused]), 1)
+  assert.equal(await redis.hexists(keys.inFlight, refused.entryId), 0)
+
+  const { payments } = await functions.take('worker-b', AT_FALLBACK, 10)
+  assert.equal(payments.length, 2)
+  assert.equal(first(payments).entryId, refused.entryId)
+  assert.equal(first(payments).processor, 'fallback')
+  // The refusal arrives again, for example after a lost reply: the new choice stands.
+  assert.equal(await functions.release([refused]), 0)
+  assert.match(await redis.hget(keys.inFlight, refused.entryId) ?? '', /^fallback /)
+})
+
+test('a reclaimed payment stays at its processor: its former worker can settle it, but not release or bury it', async () => {
+  const { keys, functions } = await isolate()
+  await functions.accept(newPayments(2), 100)
+  const { payments: frozen } = await functions.take('worker-a', AT_DEFAULT, 10)
+  const reclaimed = await functions.reclaim('worker-b', await functions.pending('worker-a', 10))
+  assert.deepEqual(reclaimed.map(payment => payment.record), frozen.map(payment => `${payment.record} unresolved`))
+  assert.deepEqual(reclaimed.map(payment => payment.correlationId), frozen.map(payment => payment.correlationId))
+
+  assert.equal(await functions.release(frozen), 0)
+  assert.equal(await functions.bury(first(frozen), 'status 400'), false)
+  assert.equal((await functions.take('worker-c', AT_FALLBACK, 10)).payments.length, 0)
+  // Taken over twice, it says "unresolved" once.
+  const again = await functions.reclaim('worker-c', [first(frozen).entryId])
+  assert.equal(first(again).record, first(reclaimed).record)
+
+  assert.equal(await functions.settle('default', frozen), 2)
+  assert.equal(await functions.settle('default', reclaimed), 0)
+  assert.deepEqual(await functions.reclaim('worker-d', frozen.map(payment => payment.entryId)), [])
+  assert.equal(await redis.exists(keys.inFlight), 0)
+})
+
+test('bury moves a payment to the dead letters with what is needed to judge it', async () => {
+  const { keys, functions } = await isolate()
+  await functions.accept([newPayment(777)], 100)
+  const { payments: [refused] } = await functions.take('worker', AT_DEFAULT, 1)
+  assert(refused)
+  assert.equal(await functions.bury(refused, 'status 400'), true)
+  assert.equal(await functions.bury(refused, 'status 400'), false)
+  const letters = await redis.xrange(keys.deadLetters, '-', '+')
+  assert.deepEqual(letters[0]?.[1], [
+    'correlationId', refused.correlationId, 'cents', '777', 'accepted', refused.entryId, 'attempt', refused.record, 'reason', 'status 400'
+  ])
+  assert.equal(letters.length, 1)
+  assert.equal(await redis.xlen(keys.queue), 0)
+  assert.equal(await functions.settle('default', [refused]), 0)
+})
+
+test('a heartbeat finds the workers that have none, and only a worker without payments is forgotten', async () => {
+  const { keys, functions } = await isolate()
+  await functions.accept(newPayments(1), 100)
+  const { payments } = await functions.take('dead', AT_DEFAULT, 1)
+  await functions.beat('late', 60_000)
+  await redis.xgroup('CREATECONSUMER', keys.queue, WORKER_GROUP, 'late')
+  assert.deepEqual(await functions.beat('alive', 60_000), { pendingCount: 0, deadWorkers: ['dead'] })
+  await redis.zadd(keys.workers, 1, 'late')
+  assert.deepEqual((await functions.beat('alive', 60_000)).deadWorkers, ['dead', 'late'])
+
+  assert.equal(await functions.retire('dead'), false)
+  await functions.reclaim('alive', payments.map(payment => payment.entryId))
+  assert.deepEqual(await functions.beat('alive', 60_000), { pendingCount: 1, deadWorkers: ['dead', 'late'] })
+  assert.equal(await functions.retire('dead'), true)
+  assert.deepEqual((await functions.beat('alive', 60_000)).deadWorkers, ['late'])
+})
+
+test('payments that nobody owns are no dead worker', async () => {
+  const { functions } = await isolate()
+  await functions.accept(newPayments(1), 100)
+  await functions.release((await functions.take('worker', AT_DEFAULT, 1)).payments)
+  assert.deepEqual((await functions.beat('worker', 60_000)).deadWorkers, [])
+})
+
+test('a lease has one holder until it expires', async () => {
+  const { keys } = await isolate()
+  const hold = (holder: string) => holdLease(redis, keys.healthMonitor, holder, 60_000)
+  assert.equal(await hold('a'), true)
+  assert.equal(await hold('b'), false)
+  assert.equal(await hold('a'), true)
+  assert((await redis.pttl(keys.healthMonitor)) > 0)
+  await redis.del(keys.healthMonitor)
+  assert.equal(await hold('b'), true)
+})
+
+test('a library that Redis has lost is loaded again by the next call', async () => {
+  const { functions } = await isolate()
+  await redis.call('FUNCTION', 'FLUSH')
+  assert.deepEqual(await functions.accept([newPayment()], 100), ['accepted'])
+})
+
+test('libraries of two versions live side by side', async () => {
+  await redis.call('FUNCTION', 'LOAD', `#!lua name=payments_older\nredis.register_function('accept_older', function() return 'older' end)`)
+  await loadLibrary(redis)
+  const libraries = JSON.stringify(await redis.call('FUNCTION', 'LIST', 'LIBRARYNAME', 'payments_*'))
+  assert(libraries.includes('payments_older') && libraries.includes(`payments_${LIBRARY_VERSION}`))
+})
+
+test('when memory is full, payments are refused and what was accepted still drains', async () => {
+  const { functions } = await isolate()
+  await functions.accept(newPayments(2), 100)
+  const usedBytes = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1])
+  await redis.config('SET', 'maxmemory', usedBytes - 100_000)
+  try {
+    await assert.rejects(functions.accept([newPayment()], 100), error => replyErrorCode(error) === 'OOM')
+    const taken: TakenPayment[] = (await functions.take('worker', AT_DEFAULT, 10)).payments
+    assert.equal(taken.length, 2)
+    assert.equal(await functions.settle('default', taken), 2)
+    assert.equal((await functions.sum({})).default.requests, 2n)
+  } finally {
+    await redis.config('SET', 'maxmemory', 0)
+  }
+  assert.deepEqual(await functions.accept([newPayment()], 100), ['accepted'])
+})
+
+test('an unknown function stays an error', async () => {
+  await assert.rejects(callFunction(redis, 'no_such_function', [], []), /not found/i)
+})
