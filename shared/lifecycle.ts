@@ -1,4 +1,5 @@
-import { ConfigError, describeVariables, integer, readConfig, type ConfigOf, type Variables } from './config.ts'
+import { futimesSync, openSync } from 'node:fs'
+import { ConfigError, describeVariables, integer, optionalText, readConfig, type ConfigOf, type Variables } from './config.ts'
 import { createLog, LOG_LEVEL, type Log } from './log.ts'
 
 /** Owns what a service has opened. What is owned last is released first. */
@@ -24,8 +25,14 @@ export const COMMON_VARIABLES = {
   drainMs: integer('DRAIN_MS', {
     default: 5_000, min: 0, max: 600_000, unit: 'ms',
     about: 'How long SIGTERM waits for work in hand before the process leaves anyway. Nothing accepted is lost either way.'
+  }),
+  aliveFile: optionalText('ALIVE_FILE', {
+    pattern: /^\/./, wants: 'an absolute path',
+    about: 'A file that is touched every second once the service is ready, while its event loop turns, for health checks. Unset: none.'
   })
 }
+
+const ALIVE_EVERY_MS = 1_000
 
 /**
  * Runs a service until SIGTERM or SIGINT, then releases what it owns in reverse order. A second
@@ -96,7 +103,17 @@ export async function runService<V extends Variables>(service: Service<V>): Prom
     crashed?.catch(crash)
     // Whoever started this process waits for this line, so it is written at any level.
     createLog(service.name, 'info').info('ready')
+    if (common.aliveFile !== null) showAlive(common.aliveFile)
   } catch (error) {
     crash(error)
   }
+}
+
+/** Through an open file, so that one touch is one system call. */
+function showAlive(path: string): void {
+  const file = openSync(path, 'w')
+  setInterval(() => {
+    const now = Date.now() / 1000
+    futimesSync(file, now, now)
+  }, ALIVE_EVERY_MS).unref()
 }

@@ -13,7 +13,9 @@ const stopMaxMs = 15_000
  * Runs contest.js against the target and returns its result; its progress goes to stderr.
  * @throws Error when k6 fails; the signal's reason when aborted, after k6 has put the processors right again
  */
-export async function runK6(k6: string, schedulePath: string, target: Target, signal: AbortSignal): Promise<Result> {
+export async function runK6(
+  k6: string, schedulePath: string, target: Pick<Target, 'backendUrl' | 'processorUrls' | 'token'>, signal: AbortSignal
+): Promise<Result> {
   const child = spawn(k6, [
     'run', '--quiet', '--no-usage-report', '--address=', '--log-format=raw', join(import.meta.dirname, 'contest.js')
   ], {

@@ -1,0 +1,58 @@
+import { count, money } from '../k6/report.ts'
+import type { Run } from '../k6/one-run.ts'
+import { renderTable } from '../../shared/table.ts'
+import type { Usage } from './watch.ts'
+
+/** One line a container, and their sum. */
+export function renderUsage(usages: readonly Usage[]): string {
+  const sum = (of: (usage: Usage) => number) => usages.reduce((total, usage) => total + of(usage), 0)
+  const rows = usages.map(({ service, limits, cpuSeconds, throttledSeconds, memoryPeakBytes, restarts, oomKills }) => [
+    service, cpuSeconds.toFixed(2), throttledSeconds.toFixed(2), limits.cpus.toFixed(2),
+    megabytes(memoryPeakBytes), megabytes(limits.memoryBytes), percent(memoryPeakBytes / limits.memoryBytes),
+    oomKills > 0 ? `KILLED FOR MEMORY ${oomKills}x` : restarts > 0 ? `restarted ${restarts}x` : ''
+  ])
+  rows.push([
+    'all', sum(each => each.cpuSeconds).toFixed(2), sum(each => each.throttledSeconds).toFixed(2), sum(each => each.limits.cpus).toFixed(2),
+    megabytes(sum(each => each.memoryPeakBytes)), megabytes(sum(each => each.limits.memoryBytes)), '', ''
+  ])
+  const header = ['container', 'CPU s', 'throttled s', 'CPU limit', 'peak MB', 'limit MB', 'used', '']
+  return indented(renderTable(header, rows))
+}
+
+/** One line a run, and their medians. */
+export function renderRuns(runs: readonly (Run & { usages: readonly Usage[] | undefined })[]): string {
+  const columns: [string, (run: typeof runs[number]) => number, (value: number) => string][] = [
+    ['p99 ms', ({ result }) => result.p99Ms ?? NaN, value => value.toFixed(2)],
+    ['profit', ({ result }) => result.profit, money],
+    ['of ideal', ({ result }) => result.profit / result.idealProfit, value => percent(value, 2)],
+    ['bonus %', ({ result }) => result.bonusPercent, String],
+    ['total', ({ result }) => result.total, money],
+    ['payments', ({ result }) => result.asked, count],
+    ['failed', ({ result }) => result.failedRequests, count],
+    ['left over', ({ result }) => result.lag, count],
+    ['inconsistent', ({ result }) => result.inconsistencies, count],
+    ['CPU s', ({ usages }) => (usages ?? []).reduce((sum, each) => sum + each.cpuSeconds, 0), value => value.toFixed(1)],
+    ['fullest memory', ({ usages }) => Math.max(...(usages ?? []).map(each => each.memoryPeakBytes / each.limits.memoryBytes)), value => percent(value)]
+  ]
+  const rows = runs.map((run, index) => [String(index + 1), ...columns.map(([, of, shown]) => shown(of(run)))])
+  rows.push(['median', ...columns.map(([, of, shown]) => shown(median(runs.map(of))))])
+  return indented(renderTable(['run', ...columns.map(([name]) => name)], rows))
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length / 2
+  return sorted.length % 2 === 1 ? sorted[Math.floor(middle)] ?? NaN : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(1)
+}
+
+function percent(share: number, digits = 0): string {
+  return `${(share * 100).toFixed(digits)} %`
+}
+
+function indented(text: string): string {
+  return text.split('\n').map(line => `  ${line}`).join('\n')
+}
