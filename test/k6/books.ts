@@ -1,9 +1,11 @@
-// The two sets of books over HTTP, in whole cents, and what they differ in.
+// The two sets of books, in whole cents, and what they differ in. k6 imports this too: only the functions that read over
+// HTTP use anything of Node.
 
 export const NAMES = ['default', 'fallback'] as const
 export type ProcessorName = (typeof NAMES)[number]
 
-export type Books = Record<ProcessorName, { requests: number; cents: number }>
+export type Totals = { requests: number; cents: number }
+export type Books = Record<ProcessorName, Totals>
 
 export type ProcessorUrls = Record<ProcessorName, string>
 
@@ -30,6 +32,18 @@ export function requestsIn(books: Books): number {
   return books.default.requests + books.fallback.requests
 }
 
+export function centsIn(books: Books): number {
+  return books.default.cents + books.fallback.cents
+}
+
+/** What has been added to the books since they stood like `before`. */
+export function added(books: Books, before: Books): Books {
+  const since = (name: ProcessorName): Totals => ({
+    requests: books[name].requests - before[name].requests, cents: books[name].cents - before[name].cents
+  })
+  return { default: since('default'), fallback: since('fallback') }
+}
+
 /** One sentence for each processor whose books differ. */
 export function differences(processors: Books, backend: Books): string[] {
   return NAMES.flatMap(name => {
@@ -39,11 +53,12 @@ export function differences(processors: Books, backend: Books): string[] {
   })
 }
 
-function describe({ requests, cents }: { requests: number; cents: number }): string {
+function describe({ requests, cents }: Totals): string {
   return `${requests} payments for ${(cents / 100).toFixed(2)}`
 }
 
-function totalsOf(given: unknown, where: string): { requests: number; cents: number } {
+/** The totals in a summary, by a processor or by the backend. @throws Error that names `where` when it is no summary */
+export function totalsOf(given: unknown, where: string): Totals {
   const { totalRequests, totalAmount } = (given ?? {}) as Record<string, unknown>
   const isSummary = typeof totalRequests === 'number' && typeof totalAmount === 'number'
   if (!isSummary) throw new Error(`${where} answers no summary`)

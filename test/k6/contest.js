@@ -23,22 +23,17 @@ import http from 'k6/http'
 import exec from 'k6/execution'
 import { sleep } from 'k6'
 import { Counter, Trend } from 'k6/metrics'
+import { differences, NAMES } from './books.ts'
+import {
+  admin, adminCall, askForBooks, backendUrl, describe, isSuccess, PAYMENT_TIMEOUT_MS, postPayment, readBooks, sleepUntil
+} from './lib/system.js'
 import { renderTable } from './report.ts'
 import { CHECK_WINDOW_MS, parseSchedule } from './schedule.ts'
 import { scoreRun } from './score.ts'
 
-const backendUrl = __ENV.BACKEND_URL || 'http://localhost:9999'
-const processorUrls = {
-  default: __ENV.DEFAULT_PROCESSOR_URL || 'http://localhost:8001',
-  fallback: __ENV.FALLBACK_PROCESSOR_URL || 'http://localhost:8002'
-}
-const token = __ENV.TOKEN || '123'
 const schedule = parseSchedule(JSON.parse(open(__ENV.SCHEDULE || 'schedules/published.json')))
 
-const NAMES = ['default', 'fallback']
 const CHECK_TIMEOUT_MS = 1500
-// A client has to give up some time, and the run has to end: what is open then counts as failed.
-const PAYMENT_TIMEOUT_MS = 10_000
 
 const asked = new Counter('contest_asked')
 const accepted = new Counter('contest_accepted')
@@ -92,11 +87,9 @@ export function setup() {
 }
 
 export function payment() {
-  const body = JSON.stringify({ correlationId: globalThis.crypto.randomUUID(), amount: schedule.amountCents / 100 })
-  const params = { headers: { 'Content-Type': 'application/json' }, timeout: PAYMENT_TIMEOUT_MS }
   // Before the answer: a payment whose answer never comes has been asked for all the same.
   asked.add(1)
-  const response = http.post(`${backendUrl}/payments`, body, params)
+  const response = postPayment(schedule.amountCents)
   backendMs.add(response.timings.duration)
   if (isSuccess(response)) accepted.add(1)
   sleep(1)
@@ -165,11 +158,7 @@ function compareBooks(nowMs) {
   const from = new Date(nowMs - CHECK_WINDOW_MS).toISOString()
   const to = new Date(nowMs - schedule.checkLagMs).toISOString()
   const range = `from=${from}&to=${to}`
-  const responses = http.batch({
-    backend: { method: 'GET', url: `${backendUrl}/payments-summary?${range}`, params: { timeout: CHECK_TIMEOUT_MS } },
-    default: adminCall('default', 'GET', `payments-summary?${range}`),
-    fallback: adminCall('fallback', 'GET', `payments-summary?${range}`)
-  })
+  const responses = askForBooks(range, CHECK_TIMEOUT_MS)
   checks.add(1)
   backendMs.add(responses.backend.timings.duration)
 
@@ -178,71 +167,33 @@ function compareBooks(nowMs) {
     checksUnanswered.add(1)
     return `books not compared: ${name} did not answer (${describe(responses[name])})`
   }
-  if (!isSuccess(responses.backend)) {
-    inconsistencies.add(1)
-    return `BOOKS UNKNOWN: the backend's summary failed (${describe(responses.backend)})`
-  }
-  const differences = NAMES.flatMap(name => {
-    const theirs = describeBooks(parse(responses[name])) ?? 'no books'
-    const ours = describeBooks(parse(responses.backend)?.[name]) ?? 'no books'
-    return ours === theirs ? [] : [`${name} has ${theirs}, the backend says ${ours}`]
-  })
-  if (differences.length === 0) return 'books agree'
-  inconsistencies.add(1)
-  return `BOOKS DIFFER over ${range}: ${differences.join('; ')}`
-}
-
-function parse(response) {
+  let found
   try {
-    return response.json()
-  } catch {
-    return undefined
+    const { processors, backend } = readBooks(responses)
+    found = differences(processors, backend)
+  } catch (error) {
+    inconsistencies.add(1)
+    return `BOOKS UNKNOWN: ${error.message}`
   }
-}
-
-/** Requests and cents as text, which two equal books have in common; undefined when it is no summary. */
-function describeBooks(books) {
-  const isSummary = typeof books?.totalRequests === 'number' && typeof books.totalAmount === 'number'
-  return isSummary ? `${books.totalRequests} payments of ${centsOf(books.totalAmount)} cents` : undefined
+  if (found.length === 0) return 'books agree'
+  inconsistencies.add(1)
+  return `BOOKS DIFFER over ${range}: ${found.join('; ')}`
 }
 
 function centsOf(amount) {
   return Math.round(amount * 100)
 }
 
-function adminCall(name, method, path, body) {
-  const headers = { 'X-Rinha-Token': token, 'Content-Type': 'application/json' }
-  const params = { headers, timeout: CHECK_TIMEOUT_MS }
-  const text = body === undefined ? null : JSON.stringify(body)
-  return { method, url: `${processorUrls[name]}/admin/${path}`, body: text, params }
-}
-
-/** @throws when the processor does not answer with 2xx */
-function admin(name, method, path, body) {
-  const { url, body: text, params } = adminCall(name, method, path, body)
-  const response = http.request(method, url, text, { ...params, timeout: '10s' })
-  if (!isSuccess(response)) throw new Error(`${method} ${url}: ${describe(response)}`)
-  return parse(response)
-}
-
 function configurationCalls(name, { delayMs, failing }) {
   return [
-    adminCall(name, 'PUT', 'configurations/delay', { delay: delayMs }),
-    adminCall(name, 'PUT', 'configurations/failure', { failure: failing })
+    adminCall(name, 'PUT', 'configurations/delay', { delay: delayMs }, CHECK_TIMEOUT_MS),
+    adminCall(name, 'PUT', 'configurations/failure', { failure: failing }, CHECK_TIMEOUT_MS)
   ]
 }
 
 function configure(name, { delayMs, failing }) {
   admin(name, 'PUT', 'configurations/delay', { delay: delayMs })
   admin(name, 'PUT', 'configurations/failure', { failure: failing })
-}
-
-function isSuccess(response) {
-  return response.status >= 200 && response.status <= 299
-}
-
-function describe(response) {
-  return response.status === 0 ? response.error : `status ${response.status}`
 }
 
 function describeBehaviour({ delayMs, failing }) {
@@ -253,12 +204,4 @@ function progress(startMs, text) {
   const atMs = Date.now() - startMs
   const leftMs = Math.max(0, schedule.durationMs - atMs)
   console.log(`${(atMs / 1000).toFixed(1).padStart(6)} s  ${text}; ${Math.round(leftMs / 1000)} s left`)
-}
-
-/** False when k6 was stopped meanwhile: it cuts sleeps short, but lets the function go on. */
-function sleepUntil(timeMs) {
-  const waitMs = timeMs - Date.now()
-  if (waitMs > 0) sleep(waitMs / 1000)
-  // A timer may end a little early all the same.
-  return Date.now() >= timeMs - 20
 }

@@ -5,16 +5,16 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * How a backend can be wrong: it tells of payments that it did not make, it makes payments under a second id, or it
- * accepts payments and forgets them.
+ * How a backend can be wrong: it tells of payments that it did not make, it tells of a cent too much, it makes payments
+ * under a second id, or it accepts payments and forgets them.
  */
-export type Mistake = 'none' | 'counts-twice' | 'pays-twice' | 'forgets'
+export type Mistake = 'none' | 'counts-twice' | 'adds-a-cent' | 'pays-twice' | 'forgets'
 
 const NAMES = ['default', 'fallback'] as const
 
 /**
- * The simplest backend that keeps the contract, in memory and without guarantees, for the tests of the contest: each
- * payment goes to default, then to fallback, until one takes it. With a mistake, every tenth payment suffers it.
+ * The simplest backend that keeps the contract, in memory and without guarantees, for the tests of the scripts for k6:
+ * each payment goes to default, then to fallback, until one takes it. With a mistake, every tenth payment suffers it.
  * @returns its URL
  */
 export async function startDirectBackend(
@@ -35,7 +35,8 @@ export async function startDirectBackend(
         const timeMs = Date.now()
         const body = { ...payment, requestedAt: new Date(timeMs).toISOString() }
         if (await post(agent, processorUrls[name], body) !== 200) continue
-        const entry = { name, timeMs, cents: Math.round(payment.amount * 100) }
+        const cents = Math.round(payment.amount * 100)
+        const entry = { name, timeMs, cents: isWrong && mistake === 'adds-a-cent' ? cents + 1 : cents }
         settled.push(entry)
         if (isWrong && mistake === 'counts-twice') settled.push(entry)
         if (isWrong && mistake === 'pays-twice') {

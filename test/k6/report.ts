@@ -30,12 +30,13 @@ function describeChecks({ inconsistencies, checksUnanswered }: Result): string {
 }
 
 /** 316696.6 as "316,696.60"; by hand, because k6's JavaScript engine has no Intl. */
-function money(amount: number): string {
+export function money(amount: number): string {
   const [whole = '', fraction = ''] = amount.toFixed(2).split('.')
   return `${grouped(whole)}.${fraction}`
 }
 
-function count(value: number): string {
+/** 16692 as "16,692". */
+export function count(value: number): string {
   return grouped(String(value))
 }
 

@@ -43,7 +43,7 @@ export function parseSchedule(given: unknown): Schedule {
       from: wholeNumber(users.from, 'users.from', 0, 100_000),
       to: wholeNumber(users.to, 'users.to', 1, 100_000)
     },
-    amountCents: parseAmount(top.amount),
+    amountCents: parseAmount(top.amount, 'amount'),
     checkEveryMs: wholeNumber(top.checkEveryMs, 'checkEveryMs', 100, 3_600_000),
     checkLagMs: wholeNumber(top.checkLagMs, 'checkLagMs', 0, CHECK_WINDOW_MS),
     stages
@@ -65,15 +65,17 @@ function parseBehaviour(given: unknown, name: string): Behaviour {
   return { delayMs: wholeNumber(delayMs, `${name}.delayMs`, 0, 3_600_000), failing }
 }
 
-function parseAmount(given: unknown): number {
+/** Whole cents. @throws Error that names the field */
+export function parseAmount(given: unknown, name: string): number {
   const cents = typeof given === 'number' ? Math.round(given * 100) : NaN
   if (!Number.isSafeInteger(cents) || cents <= 0 || cents / 100 !== given) {
-    throw new Error('amount must be a number above 0 with at most two decimals')
+    throw new Error(`${name} must be a number above 0 with at most two decimals`)
   }
   return cents
 }
 
-function wholeNumber(given: unknown, name: string, min: number, max: number): number {
+/** @throws Error that names the field */
+export function wholeNumber(given: unknown, name: string, min: number, max: number): number {
   if (typeof given === 'number' && Number.isInteger(given) && given >= min && given <= max) return given
   throw new Error(`${name} must be a whole number from ${min} to ${max}`)
 }
