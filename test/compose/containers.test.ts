@@ -1,0 +1,166 @@
+// Goal: compose/docker-compose.yml is what it says: closed containers inside of 1.5 CPU and 350 MB that come back by
+// themselves, lose nothing when one of them dies under load or when Redis is full, and earn what the contest pays for.
+// Method: a real engine with enforced limits. Containers are killed by SIGKILL of their first process from outside, which is
+// a crash; `docker kill` is an operator's stop, after which Docker does not restart a container whatever its policy says.
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { join, resolve } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createTraffic } from '../faults/traffic.ts'
+import { added, differences, readBackend, readProcessors, requestsIn, type Books } from '../k6/books.ts'
+import { ensureK6 } from '../k6/find-k6.ts'
+import { isFine, runOnce } from '../k6/one-run.ts'
+import { ensureBaseImages } from '../support/engine/base-images.ts'
+import { deploy, type Deployment } from '../support/engine/deployment.ts'
+import { openEngine, type Engine } from '../support/engine/engine.ts'
+import { eventually } from '../support/eventually.ts'
+import { createOwner, ownerOf } from '../support/owner.ts'
+import { ProcessorAdmin } from '../support/processor/admin-client.ts'
+import { watch } from './watch.ts'
+
+const SERVICES = ['gateway-1', 'gateway-2', 'haproxy', 'health-monitor', 'processor-worker', 'redis']
+const DRAINED_WITHIN_MS = 300_000
+const noSignal = new AbortController().signal
+const say = (line: string) => { console.log(`# ${line}`) }
+
+let engine: Engine
+let deployment: Deployment
+const whole = createOwner()
+
+before(async () => {
+  engine = whole.own(await openEngine(), opened => opened.close())
+  say(engine.description)
+  await ensureBaseImages(engine, say)
+  deployment = whole.own(await deploy(engine, { PURGE: 'open' }, say), deployed => deployed.down())
+})
+after(() => whole.release())
+
+async function readBooks(): Promise<{ ours: Books; theirs: Books }> {
+  const [theirs, ours] = await Promise.all([readProcessors(deployment.processorUrls, '123'), readBackend(deployment.url)])
+  return { ours, theirs }
+}
+
+/** Both books agree, and `accepted` to `sent` payments were added to them. */
+async function untilSettled(before: Books, accepted: number, sent: number): Promise<number> {
+  const last = await eventually(`${accepted} payments are settled`, DRAINED_WITHIN_MS, async () => {
+    await sleep(250)
+    const books = await readBooks()
+    return requestsIn(added(books.theirs, before)) >= accepted && differences(books.theirs, books.ours).length === 0 && books
+  })
+  const settled = requestsIn(added(last.theirs, before))
+  assert(settled <= sent, `${settled} settled, ${sent} sent`)
+  return settled
+}
+
+async function isBookedOnce(id: string): Promise<boolean> {
+  const found = await Promise.all(Object.values(deployment.processorUrls).map(async url => (await fetch(`${url}/payments/${id}`)).status === 200))
+  return found.filter(Boolean).length === 1
+}
+
+test('the limits sum to 1.5 CPU and 350 MB, and the engine enforces them', async () => {
+  assert.deepEqual([...deployment.services].sort(), SERVICES)
+  const containers = await Promise.all(SERVICES.map(deployment.container))
+  const cpus = containers.reduce((sum, { limits }) => sum + limits.cpus, 0)
+  const bytes = containers.reduce((sum, { limits }) => sum + limits.memoryBytes, 0)
+  assert(containers.every(({ limits }) => limits.cpus > 0 && limits.memoryBytes > 0))
+  assert(Math.round(cpus * 1_000) <= 1_500, `${cpus} CPU`)
+  assert(bytes <= 350 * 2 ** 20, `${bytes / 2 ** 20} MB`)
+})
+
+test('each container is closed: not root, read-only, no capability, no new privilege, no network of the host', async () => {
+  for (const service of SERVICES) {
+    const { id, health } = await deployment.container(service)
+    const format = '{{json .Config.User}} {{.HostConfig.ReadonlyRootfs}} {{json .HostConfig.CapDrop}} {{json .HostConfig.SecurityOpt}}'
+      + ' {{.HostConfig.Privileged}} {{.HostConfig.NetworkMode}} {{.HostConfig.RestartPolicy.Name}} {{.HostConfig.Init}}'
+    const words = (await engine.docker(['inspect', '--format', format, id])).trim().split(' ')
+    const [user, readOnly, dropped, security, privileged, network, restart, init] = words
+    assert.match(user ?? '', /^"[1-9]\d*:[1-9]\d*"$/, service)
+    assert.deepEqual([readOnly, dropped, privileged, restart, init, health], ['true', '["ALL"]', 'false', 'always', 'true', 'healthy'], service)
+    assert.match(security ?? '', /no-new-privileges/, service)
+    assert.notEqual(network, 'host', service)
+    // As the kernel sees it, whatever was configured.
+    const status = await engine.docker(['exec', id, 'cat', '/proc/1/status'])
+    assert.match(status, /^CapEff:\t0+$/m, service)
+    assert.match(status, /^NoNewPrivs:\t1$/m, service)
+  }
+})
+
+test('the image has one platform\'s binary of uWebSockets.js, and of ours no source, test or development package', async () => {
+  const { id } = await deployment.container('gateway-1')
+  const list = async (...words: string[]) => (await engine.docker(['exec', id, ...words])).trim().split('\n')
+  assert.equal((await list('find', '/app/node_modules/uWebSockets.js/', '-name', '*.node')).length, 1)
+  assert.deepEqual(await list('find', '/app', '-name', '*.ts', '-not', '-path', '*/node_modules/*'), [''])
+  assert.deepEqual(await list('find', '/app/node_modules', '-maxdepth', '1', '-name', 'typescript'), [''])
+})
+
+describe('a container that dies under load comes back by itself, and nothing that was accepted is lost', () => {
+  for (const service of SERVICES) {
+    test(service, async t => {
+      const { theirs: before } = await readBooks()
+      const traffic = createTraffic(ownerOf(t), deployment.url, SERVICES.indexOf(service))
+      traffic.start(100)
+      await eventually('payments are accepted', 30_000, () => traffic.accepted.size > 50)
+      const { pid, restarts } = await deployment.container(service)
+      const killedAtMs = performance.now()
+      process.kill(pid, 'SIGKILL')
+      await eventually(`${service} runs again`, 60_000, async () => (await deployment.container(service)).restarts === restarts + 1)
+      const backMs = await traffic.acceptedAgain(killedAtMs)
+      await deployment.untilHealthy()
+      await traffic.stop()
+
+      assert.deepEqual(traffic.violations, [])
+      const settled = await untilSettled(before, traffic.accepted.size, traffic.sent.size)
+      t.diagnostic(`${traffic.accepted.size} accepted, ${settled} settled, accepting again ${backMs.toFixed(0)} ms after the kill, `
+        + `refused: ${JSON.stringify(traffic.errors)}`)
+      for (const id of traffic.accepted) assert(await isBookedOnce(id), id)
+      // The gateways' clients notice nothing: HAProxy asks the other one.
+      if (service.startsWith('gateway')) assert.deepEqual(traffic.errors, {})
+    })
+  }
+})
+
+test('a full Redis refuses with 503, is not killed for memory, and all that was accepted is settled', async t => {
+  const admins = Object.values(deployment.processorUrls).map(url => new ProcessorAdmin(url))
+  const { theirs: before } = await readBooks()
+  const first = await deployment.container('redis')
+  for (const admin of admins) await admin.setFailing(true)
+  const endWatch = await watch(deployment)
+  const traffic = createTraffic(ownerOf(t), deployment.url, 99)
+  const refused = () => Object.entries(traffic.errors).filter(([name]) => name.startsWith('503')).reduce((sum, [, count]) => sum + count, 0)
+  const startedAtMs = performance.now()
+  while (refused() === 0) {
+    await traffic.burst(20_000, 100)
+    assert(traffic.accepted.size < 2_000_000, 'Redis never gets full')
+  }
+  const fillSeconds = (performance.now() - startedAtMs) / 1_000
+  const accepted = traffic.accepted.size
+  t.diagnostic(`${accepted} payments fit, ${(accepted / fillSeconds).toFixed(0)} accepted a second; then: ${JSON.stringify(traffic.errors)}`)
+
+  for (const admin of admins) await admin.setFailing(false)
+  const drainedAtMs = performance.now()
+  const settled = await untilSettled(before, accepted, traffic.sent.size)
+  t.diagnostic(`${settled} settled in ${((performance.now() - drainedAtMs) / 1_000).toFixed(0)} s`)
+  for (const { service, oomKills, restarts, memoryPeakBytes, limits } of await endWatch?.() ?? []) {
+    t.diagnostic(`${service}: at most ${(memoryPeakBytes / 2 ** 20).toFixed(1)} MB of ${(limits.memoryBytes / 2 ** 20).toFixed(0)}`)
+    assert.equal(oomKills, 0, service)
+    if (service === 'redis') assert.equal(restarts, first.restarts)
+  }
+})
+
+test('a short contest earns all that is possible', async t => {
+  const k6 = await ensureK6(noSignal)
+  const schedule = resolve(import.meta.dirname, '../k6/schedules/short.json')
+  const target = { backendUrl: deployment.url, processorUrls: deployment.processorUrls, token: '123' }
+  const run = await runOnce(k6, schedule, 30_000, target, noSignal)
+  const { asked, profit, idealProfit, lag, p99Ms } = run.result
+  t.diagnostic(`${asked} payments, profit ${profit} of ${idealProfit}, ${lag} left over, p99 ${p99Ms ?? NaN} ms`)
+  assert(isFine(run))
+  assert(profit >= 0.95 * idealProfit)
+})
+
+test('npm run contest:compose says how it is used, and what is wrong with its arguments', () => {
+  const script = join(import.meta.dirname, 'run-contest.ts')
+  assert.match(execFileSync(process.execPath, [script, '--help'], { encoding: 'utf8' }), /--runs N/)
+  assert.throws(() => execFileSync(process.execPath, [script, '--runs', '0'], { stdio: 'pipe' }), { status: 2 })
+})
