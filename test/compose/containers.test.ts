@@ -4,6 +4,7 @@
 // a crash; `docker kill` is an operator's stop, after which Docker does not restart a container whatever its policy says.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -117,6 +118,25 @@ describe('a container that dies under load comes back by itself, and nothing tha
       // The gateways' clients notice nothing: HAProxy asks the other one.
       if (service.startsWith('gateway')) assert.deepEqual(traffic.errors, {})
     })
+  }
+})
+
+test('clients that send half a request and no more take no memory from the others, and are sent away', async t => {
+  const { hostname: host, port } = new URL(deployment.url)
+  const endWatch = await watch(deployment)
+  // More than HAProxy takes at a time.
+  const sockets = Array.from({ length: 1_500 }, () => ownerOf(t)(connect({ host, port: Number(port) }), socket => socket.destroy()))
+  let closedCount = 0
+  for (const socket of sockets) {
+    socket.on('error', () => undefined).on('close', () => { closedCount += 1 })
+    socket.write('POST /payments HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000\r\n\r\n')
+    socket.write('x'.repeat(1_000))
+  }
+  await eventually('HAProxy has closed them', 60_000, () => closedCount === sockets.length)
+  await readBackend(deployment.url)
+  for (const { service, oomKills, restarts } of await endWatch?.() ?? []) {
+    assert.equal(oomKills, 0, service)
+    if (service === 'haproxy') assert(restarts <= 1, 'only the test before has killed it')
   }
 })
 
