@@ -2,11 +2,11 @@
 // payment, however it comes.
 // Method: the real pipeline under load through HAProxy; gateways are killed and restarted in turns.
 import assert from 'node:assert/strict'
-import { readdirSync, readlinkSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { Pool } from 'undici'
-import { eventually } from '../support/eventually.ts'
+import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { ownerOf } from '../support/owner.ts'
 import { createRandom } from '../support/random.ts'
 import { startFaultStack } from './harness.ts'
@@ -15,29 +15,29 @@ import { createTraffic } from './traffic.ts'
 
 const GATEWAYS = ['gateway-1', 'gateway-2', 'gateway-1', 'gateway-2']
 
-describe('a gateway under load', { timeout: 60_000 }, () => {
+describe('a gateway under load', { timeout: STUCK_AFTER_MS }, () => {
   it('costs no client an error when it is killed, restarted, or paused', async t => {
     const own = ownerOf(t)
     const fault = await startFaultStack(own, { monitors: 0 })
     const traffic = createTraffic(own, fault.stack.url, 1)
     const { stack } = fault
-    traffic.start(800)
+    traffic.start(400)
 
     /** Until HAProxy uses it again, since the next fault is for the other one. */
     const isBack = async (name: string) => {
-      const sinceMs = performance.now()
-      await stack.part(name).start()
-      await traffic.acceptedAgain(sinceMs)
-      await eventually('HAProxy sends requests to it', 5_000, () => socketCount(stack.part(name).pid ?? 0) > 2)
+      await traffic.acceptedAgain(performance.now())
+      await eventually('HAProxy sends requests to it', PATIENCE_MS, () => !isDown(stack.part('haproxy').logPath, name))
     }
     const errorsAfter: Record<string, unknown> = {}
     for (const name of GATEWAYS) {
       await fault.kill(name)
+      await stack.part(name).start()
       await isBack(name)
     }
     errorsAfter.SIGKILL = { ...traffic.errors }
     for (const name of GATEWAYS) {
-      assert.deepEqual(await stack.part(name).stop(), { code: 0, signal: null })
+      assert.deepEqual(await stack.part(name).stop(PATIENCE_MS), { code: 0, signal: null })
+      await stack.part(name).start()
       await isBack(name)
     }
     errorsAfter.SIGTERM = { ...traffic.errors }
@@ -45,35 +45,41 @@ describe('a gateway under load', { timeout: 60_000 }, () => {
       stack.part(name).kill('SIGSTOP')
       // Longer than the health checks need to find out.
       const pausedAtMs = performance.now()
-      await eventually('it was paused for 1.5 s', 3_000, () => performance.now() - pausedAtMs > 1_500)
+      await eventually('it was paused for 1.5 s', PATIENCE_MS, () => performance.now() - pausedAtMs > 1_500)
       stack.part(name).kill('SIGCONT')
+      await isBack(name)
     }
-    errorsAfter.SIGSTOP = { ...traffic.errors }
+    await eventually('many were sent', PATIENCE_MS, () => traffic.sent.size > 1_000)
     await traffic.stop()
+    errorsAfter.SIGSTOP = { ...traffic.errors }
     assert.deepEqual(errorsAfter, { SIGKILL: {}, SIGTERM: {}, SIGSTOP: {} })
-    assert(traffic.sent.size > 1_000)
     await assertSettlesAndAddsUp(fault, traffic)
   })
 
   it('goes on when its connection to Redis breaks, whatever is under way on it', async t => {
     const own = ownerOf(t)
-    const fault = await startFaultStack(own, { monitors: 0, environment: { gateway: { REDIS_TIMEOUT_MS: '300' } } })
+    const fault = await startFaultStack(own, { monitors: 0, environment: { gateway: { REDIS_TIMEOUT_MS: '1000' } } })
     const traffic = createTraffic(own, fault.stack.url, 2)
+    const unreachableCount = () => traffic.errors['503 The queue can not be reached'] ?? 0
     traffic.start(300)
     for (const broken of ['lose-reply', 'cut-reply', 'lose-request', 'cut-request', 'go-silent'] as const) {
+      const countBefore = unreachableCount()
       await fault.proxies.gateway.next('accept_', broken)
+      await eventually('a client is told', PATIENCE_MS, () => unreachableCount() > countBefore)
       await traffic.acceptedAgain(performance.now())
     }
     fault.proxies.gateway.cutAll()
     await traffic.acceptedAgain(performance.now())
     await traffic.stop()
-    // Everybody who asked again got through: nothing stays broken. The others were told 503, and no worse.
-    assert.deepEqual(Object.keys(traffic.errors), ['503 The queue can not be reached'])
+    // Everybody who asked again got through: nothing stays broken. The others were told 503, and no worse: by HAProxy when
+    // a busy machine lets it find both gateways without Redis.
+    const honest = ['503 The queue can not be reached', '503 No gateway is up']
+    assert.deepEqual(Object.keys(traffic.errors).filter(name => !honest.includes(name)), [])
     await assertSettlesAndAddsUp(fault, traffic)
   })
 })
 
-describe('the same id', { timeout: 60_000 }, () => {
+describe('the same id', { timeout: STUCK_AFTER_MS }, () => {
   it('sent at the same time through both gateways is one payment, and a conflict with another amount', async t => {
     const own = ownerOf(t)
     const fault = await startFaultStack(own, { monitors: 0 })
@@ -107,14 +113,8 @@ describe('the same id', { timeout: 60_000 }, () => {
   })
 })
 
-/** A gateway that HAProxy uses has more sockets than the one that it listens on and its own to Redis. */
-function socketCount(pid: number): number {
-  return readdirSync(`/proc/${pid}/fd`).filter(fd => {
-    try {
-      return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket:')
-    } catch {
-      // Closed since it was listed.
-      return false
-    }
-  }).length
+/** Whether HAProxy has found out that a gateway does not answer, and not yet that it does again. */
+function isDown(haproxyLogPath: string, name: string): boolean {
+  const states = readFileSync(haproxyLogPath, 'utf8').matchAll(new RegExp(`gateways/${name} is (UP|DOWN)`, 'g'))
+  return [...states].at(-1)?.[1] === 'DOWN'
 }

@@ -1,7 +1,7 @@
 // Carries out the faults of a plan on a running stack, and undoes each of them when its time is over.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
-import { eventually } from '../support/eventually.ts'
+import { eventually, PATIENCE_MS } from '../support/eventually.ts'
 import type { FaultStack } from './harness.ts'
 import type { Fault } from './plan.ts'
 
@@ -16,8 +16,6 @@ export type InjectorEvents = {
   /** These parts are gone, since `killedAtMs` (of performance.now). */
   onKilled: (fault: Fault, killedAtMs: number) => void
 }
-
-const BACK_WITHIN_MS = 10_000
 
 /** @param over ends what is going on, with an AbortError and without starting anything again */
 export function createInjector(fault: FaultStack, { onFault, onKilled }: InjectorEvents, over: AbortSignal): Injector {
@@ -36,7 +34,7 @@ export function createInjector(fault: FaultStack, { onFault, onKilled }: Injecto
 
   const usingRedis = (work: () => Promise<unknown>) => using(['redis'], async () => {
     // After a kill of Redis our own connection needs a moment as well.
-    await eventually('our connection to Redis is there', BACK_WITHIN_MS, () => redis.status === 'ready')
+    await eventually('our connection to Redis is there', PATIENCE_MS, () => redis.status === 'ready')
     await work()
   })
 

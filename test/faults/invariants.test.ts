@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { PROCESSOR_NAMES } from '../../shared/payment.ts'
 import { cellsOf } from '../../shared/totals.ts'
-import { eventually } from '../support/eventually.ts'
+import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { createOwner } from '../support/owner.ts'
 import { required } from '../support/payments.ts'
 import { createRandom } from '../support/random.ts'
@@ -68,7 +68,7 @@ describe('assertBooksEqual', () => {
   })
 })
 
-describe('the guarantee, broken by hand', { timeout: 60_000 }, () => {
+describe('the guarantee, broken by hand', { timeout: STUCK_AFTER_MS }, () => {
   const owner = createOwner()
   let fault: FaultStack
   let traffic: Traffic
@@ -76,7 +76,7 @@ describe('the guarantee, broken by hand', { timeout: 60_000 }, () => {
     fault = await startFaultStack(owner.own, { monitors: 0 })
     traffic = createTraffic(owner.own, fault.stack.url, 1)
     await traffic.burst(20, 10)
-    await eventually('all are settled', 10_000, async () => await fault.redis.xlen(fault.keys.queue) === 0)
+    await eventually('all are settled', PATIENCE_MS, async () => await fault.redis.xlen(fault.keys.queue) === 0)
   })
   after(() => owner.release())
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 import { WORKER_GROUP, type Keys } from '../../shared/keys.ts'
-import { eventually } from '../support/eventually.ts'
+import { eventually, PATIENCE_MS } from '../support/eventually.ts'
 import { createRandom, type Random } from '../support/random.ts'
 import { readBookings, readOurBooks, readTheirBooks, type Booking, type Books, type Range } from './books.ts'
 import type { FaultStack } from './harness.ts'
@@ -110,7 +110,7 @@ export async function assertEverythingAddsUp(
 
 /** The same, once all that is queued is settled. */
 export async function assertSettlesAndAddsUp(stack: FaultStack, account: Account, deadLettersMax = 0): Promise<Booking[]> {
-  await eventually('the queue is empty', 20_000, async () => await stack.redis.xlen(stack.keys.queue) === 0)
+  await eventually('the queue is empty', 2 * PATIENCE_MS, async () => await stack.redis.xlen(stack.keys.queue) === 0)
   return await assertEverythingAddsUp(stack, account, createRandom(1, 'ranges'), deadLettersMax)
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describeExit } from '../../compose/local/part.ts'
-import { eventually } from '../support/eventually.ts'
+import { eventually, PATIENCE_MS } from '../support/eventually.ts'
 import { createOwner } from '../support/owner.ts'
 import { createRandom } from '../support/random.ts'
 import { startFaultStack, type FaultStack } from './harness.ts'
@@ -46,11 +46,8 @@ export type RunOptions = {
   onFault?: (text: string) => void
 }
 
-/** More than the longest back-off of a worker's questions, twice. */
-const QUIET_WITHIN_MS = 25_000
-
-/** A run that takes longer has got stuck. */
-const SEED_MAX_MS = 90_000
+/** A run that takes longer has got stuck: it waits for all faults and payments, and then for the longest back-offs to end. */
+const SEED_MAX_MS = 5 * PATIENCE_MS
 
 /** Never throws for what goes wrong in the pipeline: that stands in `failure`. */
 export async function runSeed({ seed, payments, faults, rate = 300, onFault = () => undefined }: RunOptions): Promise<RunReport> {
@@ -136,7 +133,7 @@ async function untilQuiet(
   for (const proxy of Object.values(stack.proxies)) proxy.calm()
   await traffic.stop()
   const trafficEndedAtMs = performance.now()
-  await eventually('everything is settled', QUIET_WITHIN_MS, () => isQuiet(stack))
+  await eventually('everything is settled', 2 * PATIENCE_MS, () => isQuiet(stack))
   report.drainMs = Math.round(performance.now() - trafficEndedAtMs)
 }
 

@@ -19,8 +19,8 @@ const owner = createOwner()
 after(() => owner.release())
 const directory = owner.own(await mkdtemp(join(tmpdir(), 'proxy-')), made => rm(made, { recursive: true }))
 const proxy = await startRedisProxy(owner.own, join(directory, 'proxy.sock'), url.replace('unix:', ''))
-const connect = async (): Promise<Redis> =>
-  owner.own(await connectRedis(proxy.url, 'test', 300, createLog('test', 'silent')), client => { client.disconnect() })
+const connect = async (replyTimeoutMs = 30_000): Promise<Redis> =>
+  owner.own(await connectRedis(proxy.url, 'test', replyTimeoutMs, createLog('test', 'silent')), client => { client.disconnect() })
 
 test('commands and replies pass through, pipelined and large', async () => {
   const client = await connect()
@@ -34,7 +34,8 @@ test('a fault hits the command that it is meant for, and its connection', async 
     'lose-request': null, 'cut-request': null, 'lose-reply': '1', 'cut-reply': '1', 'go-silent': '1'
   } as const
   for (const [fault, expected] of Object.entries(wasCarriedOut)) {
-    const client = await connect()
+    // Nothing but its own time-out tells a client of silence.
+    const client = await connect(fault === 'go-silent' ? 1_000 : undefined)
     const other = await connect()
     const happened = proxy.next(`victim-${fault}`, fault as keyof typeof wasCarriedOut)
     const commands = [client.set(`before-${fault}`, 'x'), client.set(`victim-${fault}`, '1'), other.get('key-1')] as const

@@ -3,7 +3,7 @@
 // Method: the real pipeline; Redis is killed under load, filled, blocked, and loses its functions.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { eventually } from '../support/eventually.ts'
+import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { ownerOf } from '../support/owner.ts'
 import { createRandom } from '../support/random.ts'
 import { startFaultStack } from './harness.ts'
@@ -11,7 +11,7 @@ import { keepBusy } from './inject.ts'
 import { assertSettlesAndAddsUp } from './invariants.ts'
 import { createTraffic } from './traffic.ts'
 
-describe('Redis', { timeout: 60_000 }, () => {
+describe('Redis', { timeout: STUCK_AFTER_MS }, () => {
   it('keeps every accepted payment when it is killed under load', async t => {
     const own = ownerOf(t)
     const fault = await startFaultStack(own, { monitors: 0 })
@@ -21,11 +21,11 @@ describe('Redis', { timeout: 60_000 }, () => {
     traffic.start(400)
     for (let round = 0; round < 4; round++) {
       const acceptedBefore = traffic.accepted.size
-      await eventually('payments flow', 10_000, () => traffic.accepted.size > acceptedBefore + 150)
+      await eventually('payments flow', PATIENCE_MS, () => traffic.accepted.size > acceptedBefore + 150)
       await fault.kill('redis')
       await fault.stack.part('redis').start()
       // In the middle of a rewrite of its log, too.
-      if (round === 1) await eventually('the log is being rewritten', 5_000, () => fault.redis.call('BGREWRITEAOF'))
+      if (round === 1) await eventually('the log is being rewritten', PATIENCE_MS, () => fault.redis.call('BGREWRITEAOF'))
     }
     await traffic.acceptedAgain(performance.now())
     await traffic.stop()
@@ -73,7 +73,7 @@ describe('Redis', { timeout: 60_000 }, () => {
       await fault.redis.call('FUNCTION', 'FLUSH')
       await keepBusy(fault.redis, 500)
       // More than what has piled up, so that everybody has loaded the functions before they are lost again.
-      await eventually('many more are accepted', 10_000, () => traffic.accepted.size > acceptedBefore + 300)
+      await eventually('many more are accepted', PATIENCE_MS, () => traffic.accepted.size > acceptedBefore + 300)
     }
     await traffic.stop()
     assert.deepEqual(traffic.errors, {}, 'half a second is within what gateways wait')
@@ -91,7 +91,7 @@ describe('Redis', { timeout: 60_000 }, () => {
       const redis = fault.stack.part('redis')
       redis.kill('SIGSTOP')
       const pausedAtMs = performance.now()
-      await eventually('it was paused for 1.2 s', 3_000, () => performance.now() - pausedAtMs > 1_200)
+      await eventually('it was paused for 1.2 s', PATIENCE_MS, () => performance.now() - pausedAtMs > 1_200)
       redis.kill('SIGCONT')
     }
     await traffic.acceptedAgain(performance.now())

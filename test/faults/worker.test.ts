@@ -1,11 +1,11 @@
 // Goal: whatever happens to a worker between taking a payment and settling it, the payment is booked at one processor
 // and counted once, with the time that is stored there.
-// Method: the real pipeline. A relay in front of Redis holds back or loses single commands, and the processors delay or
+// Method: the real pipeline. A relay in front of Redis holds back or loses single commands, and the processors hold or
 // swallow answers, so that each worker is killed or paused at exactly the point that hurts most.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import { eventually } from '../support/eventually.ts'
+import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { ownerOf, type Own } from '../support/owner.ts'
 import { startFaultStack, type FaultStack, type FaultStackOptions } from './harness.ts'
 import { assertSettlesAndAddsUp } from './invariants.ts'
@@ -17,18 +17,21 @@ async function start(own: Own, options: FaultStackOptions = {}) {
   return { fault, traffic, ...fault }
 }
 
-
-describe('a worker killed between the processor\'s insert and its own settle', { timeout: 60_000 }, () => {
+describe('a worker killed between the processor\'s insert and its own settle', { timeout: STUCK_AFTER_MS }, () => {
   it('leaves payments that its successor finds booked, and counts once', async t => {
-    const { fault, traffic, proxies, kill, stack, admins } = await start(ownerOf(t))
+    const environment = { worker: { PROCESSOR_TIMEOUT_MS: '60000' } }
+    const { fault, traffic, proxies, kill, stack, admins } = await start(ownerOf(t), { environment })
     const settle = proxies.worker.hold('settle_')
     // The first settle that is held stops the worker, so all must be on their way before.
-    await admins.default.setDelay(400)
+    await admins.default.setHolding(true)
     await traffic.burst(50, 50)
     await admins.default.until(({ running }) => running === 50)
+    await admins.default.setHolding(false)
     await admins.default.until(({ bookings }) => bookings === 50)
     await settle.caught
     await kill('worker-1')
+    // What is held goes with its connection.
+    proxies.worker.cutAll()
     settle.release()
 
     // Whoever sends now, instead of asking, is sent to the other processor.
@@ -59,13 +62,13 @@ describe('a worker killed between the processor\'s insert and its own settle', {
   })
 })
 
-describe('a worker that is paused until another has taken its payments over', { timeout: 60_000 }, () => {
-  /** Worker 1 has sent 40 payments and is paused before their answers come; worker 2 has just been started. */
+describe('a worker that is paused until another has taken its payments over', { timeout: STUCK_AFTER_MS }, () => {
+  /** Worker 1 has sent 40 payments and is paused before their answers come, which default holds; there is no worker 2. */
   async function pauseWithAnswersUnderWay(own: Own) {
     const started = await start(own, { workers: 2, environment: { worker: { PROCESSOR_TIMEOUT_MS: '60000' } } })
     const { traffic, kill, stack, admins } = started
     await kill('worker-2')
-    await admins.default.setDelay(400)
+    await admins.default.setHolding(true)
     await traffic.burst(40, 40)
     await admins.default.until(({ running }) => running === 40)
     stack.part('worker-1').kill('SIGSTOP')
@@ -79,7 +82,7 @@ describe('a worker that is paused until another has taken its payments over', { 
     await stale.caught
     stale.release()
     const releasedAtMs = Date.now()
-    await eventually('worker 1 has beaten since', 10_000, async () => {
+    await eventually('worker 1 has beaten since', PATIENCE_MS, async () => {
       const beatsSince = await redis.zrangebyscore(keys.workers, releasedAtMs + 100, '+inf')
       return beatsSince.some(name => name.startsWith('worker-1-'))
     })
@@ -87,9 +90,10 @@ describe('a worker that is paused until another has taken its payments over', { 
 
   it('does no harm with the bookings that it learns of when it wakes up', async t => {
     const { fault, traffic, stack, redis, keys, admins } = await pauseWithAnswersUnderWay(ownerOf(t))
+    await admins.default.setHolding(false)
     await admins.default.until(({ bookings }) => bookings === 40)
     await stack.part('worker-2').start()
-    await eventually('worker 2 has settled all', 10_000, async () => await redis.xlen(keys.queue) === 0)
+    await eventually('worker 2 has settled all', PATIENCE_MS, async () => await redis.xlen(keys.queue) === 0)
     await wake(fault, 'settle')
     assert.equal((await assertSettlesAndAddsUp(fault, traffic)).length, 40)
   })
@@ -97,9 +101,10 @@ describe('a worker that is paused until another has taken its payments over', { 
   it('frees nothing with the refusals that it learns of when it wakes up', async t => {
     const { fault, traffic, stack, redis, keys, admins } = await pauseWithAnswersUnderWay(ownerOf(t))
     await admins.default.setFailing(true)
+    await admins.default.setHolding(false)
     await admins.default.until(({ answered }) => answered[500] === 40)
     await stack.part('worker-2').start()
-    await eventually('worker 2 has taken all over', 10_000, async () => {
+    await eventually('worker 2 has taken all over', PATIENCE_MS, async () => {
       const records = await redis.hvals(keys.inFlight)
       return records.length === 40 && records.every(record => record.endsWith(' unresolved'))
     })
@@ -111,7 +116,7 @@ describe('a worker that is paused until another has taken its payments over', { 
   })
 })
 
-describe('a worker whose connection to Redis breaks', { timeout: 90_000 }, () => {
+describe('a worker whose connection to Redis breaks', { timeout: STUCK_AFTER_MS }, () => {
   it('recovers what it took when the reply to a take is lost', async t => {
     const { fault, traffic, proxies, kill, stack } = await start(ownerOf(t))
     for (const broken of ['lose-reply', 'cut-reply', 'lose-request', 'cut-request'] as const) {
@@ -141,9 +146,13 @@ describe('a worker whose connection to Redis breaks', { timeout: 90_000 }, () =>
     const { fault, traffic, proxies, admins } = await start(ownerOf(t), { environment: { worker: { FALLBACK_AFTER_MS: '0' } } })
     for (const broken of ['lose-reply', 'cut-reply', 'lose-request', 'cut-request'] as const) {
       await admins.default.setFailing(true)
-      const happened = proxies.worker.next('release_', broken)
-      await traffic.burst(30, 10)
-      await happened
+      let isBroken = false
+      void proxies.worker.next('release_', broken).then(() => { isBroken = true })
+      // Until default gets one to refuse: its breaker lets one through every now and then.
+      await eventually('a release is broken', PATIENCE_MS, async () => {
+        await traffic.burst(30, 10)
+        return isBroken
+      })
       await admins.default.setFailing(false)
       await assertSettlesAndAddsUp(fault, traffic)
     }

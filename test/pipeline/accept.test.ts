@@ -8,13 +8,21 @@ import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PROCESSOR_NAMES, type Payment } from '../../shared/payment.ts'
 import { createFunctions } from '../../shared/redis/functions.ts'
-import { eventually } from '../support/eventually.ts'
+import { eventually, PATIENCE_MS } from '../support/eventually.ts'
 import { cents, newPayment, newPayments, required } from '../support/payments.ts'
 import { startTestPipeline, type TestPipeline } from '../support/pipeline.ts'
 import { TEST_PERIODS } from '../support/redis.ts'
 
-// 0 ms: what default refuses goes to fallback at once, so that both books fill up.
-const pipeline = await startTestPipeline({ environment: { worker: { FALLBACK_AFTER_MS: '0' } } })
+const pipeline = await startTestPipeline({
+  // A poll that comes late on a busy machine would make a payment go to fallback for which a test asks at default.
+  monitors: 0,
+  environment: {
+    // As long as HAProxy lets it: a Redis that is paused here is not gone.
+    gateway: { REDIS_TIMEOUT_MS: '9000' },
+    // 0 ms: what default refuses goes to fallback at once, so that both books fill up.
+    worker: { FALLBACK_AFTER_MS: '0' }
+  }
+})
 const { admins, keys, redis, stack } = pipeline
 
 type Status = { correlationId: string; amount: number; status: string; processor?: 'default' | 'fallback'; requestedAt?: string }
@@ -26,7 +34,7 @@ async function statusOf({ correlationId }: Payment): Promise<Status> {
 }
 
 async function untilStatus(payment: Payment, wanted: string): Promise<Status> {
-  return await eventually(`the payment is ${wanted}`, 10_000, async () => {
+  return await eventually(`the payment is ${wanted}`, PATIENCE_MS, async () => {
     const status = await statusOf(payment)
     return status.status === wanted && status
   })
@@ -58,14 +66,14 @@ test('202 comes once Redis has the payment, and not before', async () => {
   const payments = newPayments(20)
   let answerCount = 0
   const answers = payments.map(payment => pipeline.pay(payment).finally(() => { answerCount += 1 }))
-  // Long enough for an answer that does not wait for Redis, short enough for none to give up.
+  // Long enough for an answer that does not wait for Redis, far too short for one to give up.
   await sleep(300)
   const earlyCount = answerCount
   stack.part('redis').kill('SIGCONT')
   assert.equal(earlyCount, 0)
   assert.deepEqual(new Set((await Promise.all(answers)).map(({ status }) => status)), new Set([202]))
   resume()
-  await pipeline.untilSettled(10_000)
+  await pipeline.untilSettled()
 })
 
 test('the same id again is a duplicate, in whatever state and letter case, and is paid once', async () => {
@@ -84,7 +92,7 @@ test('the same id again is a duplicate, in whatever state and letter case, and i
   await untilStatus(payment, 'settled')
   await expectDuplicate(payment)
   await expectDuplicate(inCapitals)
-  await pipeline.untilSettled(10_000)
+  await pipeline.untilSettled()
   assert.equal((await admins.default.state()).bookings, bookings + 1)
 })
 
@@ -94,7 +102,7 @@ test('of the same payment sent 50 times at once, one is accepted', async () => {
   const statuses = (await Promise.all(Array.from({ length: 50 }, () => pipeline.pay(payment)))).map(({ status }) => status)
   assert.equal(statuses.filter(status => status === 202).length, 1)
   assert.equal(statuses.filter(status => status === 200).length, 49)
-  await pipeline.untilSettled(10_000)
+  await pipeline.untilSettled()
   assert.equal((await admins.default.state()).bookings, bookings + 1)
 })
 
@@ -117,7 +125,7 @@ test('the same id with another amount is a conflict, before and after it is sett
 
 test('a payment can be asked for on its way: queued, in flight, settled as the processor has it', async () => {
   const resume = pauseWorker()
-  await admins.default.setDelay(500)
+  await admins.default.setHolding(true)
   const payment = newPayment(4_242)
   const { correlationId } = payment
   assert.equal((await pipeline.get(`/payments/${correlationId}`)).status, 404)
@@ -127,8 +135,8 @@ test('a payment can be asked for on its way: queued, in flight, settled as the p
   resume()
   const inFlight = await untilStatus(payment, 'in-flight')
   assert.equal(inFlight.processor, 'default')
+  await admins.default.setHolding(false)
   const settled = await untilStatus(payment, 'settled')
-  await admins.default.setDelay(0)
   assert.deepEqual(settled, { ...inFlight, status: 'settled' })
   assert.deepEqual(await storedAt('default', payment), { correlationId, amount: 42.42, requestedAt: settled.requestedAt })
 })
@@ -210,7 +218,7 @@ test('an opened purge wants its token, and empties queue, books and the memory o
     fetch(`${open.stack.url}/purge-payments`, { method: 'POST', headers: authorization === undefined ? {} : { authorization } })
   const payment = newPayment()
   await open.pay(payment)
-  await open.untilSettled(10_000)
+  await open.untilSettled()
 
   const token = 'a-secret-of-the-test'
   for (const wrong of [undefined, '', 'Bearer', token, `Bearer ${token.toUpperCase()}`, `Bearer ${token} x`]) {
@@ -222,19 +230,19 @@ test('an opened purge wants its token, and empties queue, books and the memory o
   assert.equal((await open.summary()).default.requests, 1)
 
   // A payment is at the processor while the purge runs.
-  await open.admins.default.setDelay(300)
+  await open.admins.default.setHolding(true)
   await open.pay(newPayment())
-  await eventually('a payment is at the processor', 5_000, async () => (await open.admins.default.state()).running === 1)
+  await open.admins.default.until(({ running }) => running === 1)
   assert.equal((await purge('Bearer a-secret-of-the-test')).status, 200)
-  await open.admins.default.setDelay(0)
   assert.deepEqual(await open.redis.keys(open.keys.totalsPattern), [])
   assert.equal((await open.get(`/payments/${payment.correlationId}`)).status, 404)
 
   // What was under way is not counted; what comes afterwards is.
-  await eventually('the processor has answered', 5_000, async () => (await open.admins.default.state()).running === 0)
+  await open.admins.default.setHolding(false)
+  await open.admins.default.until(({ bookings }) => bookings === 2)
   const next = newPayment()
   assert.equal((await open.pay(next)).status, 202)
-  await open.untilSettled(10_000)
+  await open.untilSettled()
   assert.deepEqual((await open.summary()).default, { requests: 1, cents: 1_990 })
 })
 
@@ -249,13 +257,13 @@ async function fillBooks({ pay, untilSettled, admins: { default: processor } }: 
     }
   }
   await send(1_500)
-  await untilSettled(20_000)
+  await untilSettled()
   await processor.setFailing(true)
   await send(1_000)
-  await untilSettled(20_000)
+  await untilSettled()
   await processor.setFailing(false)
   await send(500)
-  await untilSettled(20_000)
+  await untilSettled()
   const statuses = await Promise.all(payments.filter((_, index) => index % 10 === 0).map(statusOf))
   return { timesMs: statuses.map(({ requestedAt }) => Date.parse(required(requestedAt))) }
 }

@@ -16,7 +16,7 @@ const pipeline = await startTestPipeline({
 const { redis, keys, port } = pipeline
 // So that the books have something to lose.
 await Promise.all(newPayments(20).map(payment => pipeline.pay(payment)))
-await pipeline.untilSettled(10_000)
+await pipeline.untilSettled()
 
 // ---- requests ------------------------------------------------------------------------------------
 
@@ -397,7 +397,7 @@ test(`${GOOD_PAYMENTS.length} good payments are accepted and settled, ${GOOD_QUE
     const { status, body } = await sendRaw(port, bytes)
     return status === 202 ? '' : `status ${status} ${body}`
   }), [])
-  await pipeline.untilSettled(10_000)
+  await pipeline.untilSettled()
   const after = await pipeline.summary()
   assert.equal(after.default.requests - before.default.requests, GOOD_PAYMENTS.length)
 

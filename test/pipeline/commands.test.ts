@@ -11,7 +11,7 @@ import { after, test } from 'node:test'
 import { Redis } from 'ioredis'
 import { startStack } from '../../compose/local/stack.ts'
 import { createKeys } from '../../shared/keys.ts'
-import { eventually } from '../support/eventually.ts'
+import { eventually, PATIENCE_MS } from '../support/eventually.ts'
 
 const directory = await mkdtemp(join(tmpdir(), 'commands-'))
 const stack = await startStack({ directory })
@@ -54,7 +54,7 @@ async function admin(path: string, body: unknown): Promise<void> {
   assert(answer.ok)
 }
 
-const settled = () => eventually('the queue is empty', 10_000, async () => await redis.xlen(keys.queue) === 0)
+const settled = () => eventually('the queue is empty', PATIENCE_MS, async () => await redis.xlen(keys.queue) === 0)
 // Everything up to now: the audit's own default leaves out the last two seconds.
 const upToNow = () => ['--to', new Date().toISOString()]
 
@@ -105,7 +105,7 @@ test('a dead letter is shown, put back once, and then paid', async () => {
   assert.match((await run('redrive')).output, /No dead letters/)
   await admin('faults', { faults: [{ kind: 'status', status: 404, next: 2 }] })
   const [first, second] = [await pay(7.5), await pay(8.25)]
-  await eventually('two dead letters', 10_000, async () => await redis.xlen(keys.deadLetters) === 2)
+  await eventually('two dead letters', PATIENCE_MS, async () => await redis.xlen(keys.deadLetters) === 2)
 
   const { output } = await run('redrive')
   assert.match(output, new RegExp(`${first} +7\\.50 +default answered status 404`))

@@ -1,19 +1,21 @@
 // Goal: payments go to default while it works, to fallback once they have waited long enough, and nowhere twice, whatever
 // the processors do; and a processor in trouble is not stormed.
 // Method: the pipeline behind HAProxy with the models as processors. Their own counts of attempts and bookings are what is
-// compared; each test begins with empty queues and both processors well.
+// compared; each test begins with empty queues and both processors well. What default gets as long as it can take it is
+// in default-first.test.ts.
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Payment, ProcessorName } from '../../shared/payment.ts'
-import { eventually } from '../support/eventually.ts'
+import { assertBooksEqual, countFromNow } from '../support/counts.ts'
+import { eventually, PATIENCE_MS } from '../support/eventually.ts'
 import { newPayment, newPayments, required } from '../support/payments.ts'
 import { startTestPipeline } from '../support/pipeline.ts'
-import type { FaultOrder } from '../support/processor/admin-client.ts'
 
 const FALLBACK_AFTER_MS = 1_500
 const BREAKER_OPEN_MS = 100
-const PROCESSOR_TIMEOUT_MS = 2_500
+// No answer that a test wants takes so long, on no machine; the tests in which a processor stays silent wait for it.
+const PROCESSOR_TIMEOUT_MS = 6_000
 const pipeline = await startTestPipeline({
   // The monitor's word would add probes to those that are counted here; test/pipeline/health-monitor.test.ts has it.
   monitors: 0,
@@ -33,43 +35,18 @@ beforeEach(async () => {
   for (const admin of both) await admin.setFailing(false)
   for (const admin of both) await admin.setDelay(0)
   for (const admin of both) await admin.setFaults()
-  // A payment that gets through closes default's breaker.
-  await pay([newPayment()])
-  await pipeline.untilSettled(10_000)
+  await untilDefaultIsUsed()
 })
 afterEach(async () => {
-  await pipeline.untilSettled(20_000)
-  await assertBooksEqual()
+  // Where a test that has failed may have left them.
+  stack.part('worker-1').kill('SIGCONT')
+  for (const admin of both) await admin.setHolding(false)
+  await pipeline.untilSettled()
+  await assertBooksEqual(pipeline)
 })
 
 async function pay(payments: readonly Payment[]): Promise<void> {
   for (const { status, body } of await Promise.all(payments.map(pipeline.pay))) assert.equal(status, 202, body)
-}
-
-/** Our totals are those of the processors, and nothing is left over. */
-async function assertBooksEqual(): Promise<void> {
-  const ours = await pipeline.summary()
-  for (const name of ['default', 'fallback'] as const) {
-    const { totalRequests, totalAmount } = await admins[name].summary()
-    assert.deepEqual(ours[name], { requests: totalRequests, cents: Math.round(totalAmount * 100) }, name)
-  }
-  assert.deepEqual([await redis.xlen(keys.queue), await redis.hlen(keys.inFlight), await redis.xlen(keys.deadLetters)], [0, 0, 0])
-}
-
-type Counts = { bookings: number; attempts: number }
-
-async function countsAt(name: ProcessorName): Promise<Counts> {
-  const { bookings, answered } = await admins[name].state()
-  return { bookings, attempts: Object.values(answered).reduce((sum, count) => sum + count, 0) }
-}
-
-/** What both processors count from here on. */
-async function countFromNow(): Promise<(name: ProcessorName) => Promise<Counts>> {
-  const start = { default: await countsAt('default'), fallback: await countsAt('fallback') }
-  return async name => {
-    const now = await countsAt(name)
-    return { bookings: now.bookings - start[name].bookings, attempts: now.attempts - start[name].attempts }
-  }
 }
 
 type Whereabouts = { status: string; processor?: ProcessorName; requestedAt?: string }
@@ -78,13 +55,23 @@ async function whereaboutsOf({ correlationId }: Payment): Promise<Whereabouts> {
   return JSON.parse((await pipeline.get(`/payments/${correlationId}`)).body) as Whereabouts
 }
 
+/** Default's breaker is closed then, because a payment got through. */
+async function untilDefaultIsUsed(): Promise<void> {
+  await eventually('default is used', PATIENCE_MS, async () => {
+    const payment = newPayment()
+    await pay([payment])
+    await pipeline.untilSettled()
+    return (await whereaboutsOf(payment)).processor === 'default'
+  })
+}
+
 test('default fails: payments wait, and those older than FALLBACK_AFTER_MS go to fallback', async () => {
-  const since = await countFromNow()
+  const since = await countFromNow(pipeline)
   await admins.default.setFailing(true)
   const payments = newPayments(40)
   const sentAtMs = Date.now()
   await pay(payments)
-  await pipeline.untilSettled(10_000)
+  await pipeline.untilSettled()
   assert.equal((await since('default')).bookings, 0)
   assert.deepEqual(await since('fallback'), { bookings: 40, attempts: 40 })
   for (const payment of payments) {
@@ -95,83 +82,54 @@ test('default fails: payments wait, and those older than FALLBACK_AFTER_MS go to
   }
 })
 
-test('default is back in time: everything that waited goes there', async () => {
-  const since = await countFromNow()
-  await admins.default.setFailing(true)
-  await pay(newPayments(30))
-  await eventually('default was asked', 5_000, async () => (await since('default')).attempts > 0)
-  await admins.default.setFailing(false)
-  await pipeline.untilSettled(10_000)
-  assert.equal((await since('default')).bookings, 30)
-  assert.deepEqual(await since('fallback'), { bookings: 0, attempts: 0 })
-})
-
 test('both fail: nothing is lost, few attempts are made, and default gets everything once it is back', async t => {
-  const since = await countFromNow()
+  const since = await countFromNow(pipeline)
   for (const admin of both) await admin.setFailing(true)
   // A few first, so that the breakers open before the many come.
   await pay(newPayments(5))
   for (const name of ['default', 'fallback'] as const) {
-    await eventually(`${name} was asked`, 10_000, async () => (await since(name)).attempts > 2)
+    await eventually(`${name} was asked`, PATIENCE_MS, async () => (await since(name)).attempts > 2)
   }
   await pay(newPayments(295))
 
   const startedAtMs = performance.now()
-  const attempts = { default: (await since('default')).attempts, fallback: (await since('fallback')).attempts }
-  await sleep(1_500)
+  const sinceOpen = await countFromNow(pipeline)
+  // Long enough for the many to be free for fallback as well, and for each processor to be probed.
+  await sleep(FALLBACK_AFTER_MS)
   for (const name of ['default', 'fallback'] as const) {
-    const probeCount = (await since(name)).attempts - attempts[name]
+    const probeCount = await eventually(`${name} is probed`, PATIENCE_MS, async () => {
+      const { attempts } = await sinceOpen(name)
+      return attempts >= 2 && attempts
+    })
     const windowMs = performance.now() - startedAtMs
     // One probe each time that a breaker has been open for long enough, whatever waits.
     const probesMax = windowMs / BREAKER_OPEN_MS + 2
     t.diagnostic(`${probeCount} probes at ${name} in ${windowMs.toFixed(0)} ms`)
-    assert(probeCount >= 2 && probeCount <= probesMax, `${probeCount} probes at ${name}, at most ${probesMax}`)
+    assert(probeCount <= probesMax, `${probeCount} probes at ${name}, at most ${probesMax}`)
   }
   assert.equal(await redis.xlen(keys.queue), 300)
 
   await admins.default.setFailing(false)
-  await pipeline.untilSettled(10_000)
+  await pipeline.untilSettled()
   assert.equal((await since('default')).bookings, 300)
   assert.equal((await since('fallback')).bookings, 0)
 })
 
-test('a flood on a failing default: it sees each payment at most once before its breaker opens', async () => {
-  const since = await countFromNow()
+test('a flood on a failing default: it sees each payment at most once before its breaker opens', async t => {
+  const since = await countFromNow(pipeline)
   await admins.default.setFailing(true)
-  await pay(newPayments(400))
-  await pipeline.untilSettled(15_000)
-  const { attempts, bookings } = await since('default')
-  assert.equal(bookings, 0)
-  // Those on their way when the first refusal comes, and the probes.
-  assert(attempts <= 450, `${attempts} attempts`)
-  assert.deepEqual(await since('fallback'), { bookings: 400, attempts: 400 })
-})
-
-test('a slow default with room for the rate builds no backlog, and fallback gets nothing', async t => {
-  const since = await countFromNow()
-  await admins.default.setDelay(1_000)
-  const perSecond = 500
-  const count = 4 * perSecond
-  const answers: Promise<void>[] = []
-  let waitingMax = 0
   const startedAtMs = performance.now()
-  while (answers.length < count) {
-    const due = Math.min(count, Math.ceil((performance.now() - startedAtMs) * perSecond / 1_000))
-    while (answers.length < due) answers.push(pay([newPayment()]))
-    const [queued, inFlight] = await Promise.all([redis.xlen(keys.queue), redis.hlen(keys.inFlight)])
-    waitingMax = Math.max(waitingMax, queued - inFlight)
-    await sleep(5)
-  }
-  await Promise.all(answers)
-  const sentForMs = performance.now() - startedAtMs
-  await pipeline.untilSettled(5_000)
-  const lateMs = performance.now() - startedAtMs - sentForMs
-  t.diagnostic(`${count} in ${sentForMs.toFixed(0)} ms, at most ${waitingMax} waiting, settled after ${lateMs.toFixed(0)} ms`)
-  assert.deepEqual(await since('default'), { bookings: count, attempts: count })
-  assert.equal((await since('fallback')).attempts, 0)
-  // In flight at a time is what the delay wants, 500; what is not in flight must not pile up for more than moments.
-  assert(waitingMax < perSecond / 2, `${waitingMax} waiting`)
-  assert(lateMs < 2_500, `${lateMs} ms`)
+  await pay(newPayments(400))
+  await pipeline.untilSettled()
+  const { attempts, bookings } = await since('default')
+  const windowMs = performance.now() - startedAtMs
+  assert.equal(bookings, 0)
+  // Those on their way when the breaker opens, of which the first two refusals may have let one back in each, and its
+  // probes for as long as payments wait.
+  const attemptsMax = 402 + windowMs / BREAKER_OPEN_MS + 1
+  t.diagnostic(`${attempts} attempts in ${windowMs.toFixed(0)} ms`)
+  assert(attempts <= attemptsMax, `${attempts} attempts, at most ${attemptsMax}`)
+  assert.deepEqual(await since('fallback'), { bookings: 400, attempts: 400 })
 })
 
 test('a payment that default has already is counted once, at the time that is stored there', async () => {
@@ -182,49 +140,57 @@ test('a payment that default has already is counted once, at the time that is st
   })
   assert.equal(direct.status, 200)
   await pay([payment])
-  await pipeline.untilSettled(10_000)
+  await pipeline.untilSettled()
   const { status, processor, requestedAt: ours } = await whereaboutsOf(payment)
   assert.deepEqual({ status, processor, ours }, { status: 'settled', processor: 'default', ours: requestedAt })
   assert.deepEqual((await pipeline.summary(`?from=${requestedAt}&to=${requestedAt}`)).default, { requests: 1, cents: 3_333 })
 })
 
-const UNKNOWN: FaultOrder[] = (['reset', 'garbage', 'cut', 'silent'] as const).flatMap(kind =>
-  [{ kind, insert: true, next: 3 }, { kind, insert: false, next: 3 }])
+const UNKNOWN = (['reset', 'garbage', 'cut', 'silent'] as const).flatMap(kind => [{ kind, insert: true }, { kind, insert: false }])
 
 for (const fault of UNKNOWN) {
-  const isStored = fault.insert === true
+  const isStored = fault.insert
   const what = `${fault.kind}, ${isStored ? 'stored' : 'not stored'}`
   test(`unknown outcome (${what}): the payment stays with its processor, booked once`, async () => {
-    const since = await countFromNow()
-    await admins.default.setFaults([fault])
-    const payments = newPayments(3)
-    await pay(payments)
-    await eventually('the fault has happened', 10_000, async () => (await admins.default.faultsFired())[0] === 3)
-    // From here on default refuses, for longer than payments wait that are free to go elsewhere.
+    const since = await countFromNow(pipeline)
+    await admins.default.setFaults([{ ...fault, next: 1 }])
+    const payment = newPayment()
+    await admins.default.setHolding(true)
+    await pay([payment])
+    await admins.default.until(({ running }) => running === 1)
+    // The worker is paused until default refuses everything, so that no second attempt gets through.
+    stack.part('worker-1').kill('SIGSTOP')
+    await admins.default.setHolding(false)
+    await eventually('the fault has happened', PATIENCE_MS, async () => (await admins.default.faultsFired())[0] === 1)
     await admins.default.setFailing(true)
-    if (isStored) await pipeline.untilSettled(PROCESSOR_TIMEOUT_MS + 5_000)
-    else await sleep(FALLBACK_AFTER_MS + 200)
-    assert.equal((await since('fallback')).attempts, 0)
+    stack.part('worker-1').kill('SIGCONT')
+    // If it is there, asking is enough. If not, an attempt that is refused shows that the worker has noticed.
+    if (!isStored) await eventually('it was sent again', PATIENCE_MS, async () => (await since('default')).attempts > 1)
+
+    // A younger payment that is free to go elsewhere does so; the one in question would have gone first, had it been let go.
+    const witness = newPayment()
+    await pay([witness])
+    await eventually('fallback is used', PATIENCE_MS, async () => (await whereaboutsOf(witness)).status === 'settled')
+    assert.deepEqual(await since('fallback'), { bookings: 1, attempts: 1 })
+    assert.equal((await whereaboutsOf(witness)).processor, 'fallback')
+
     await admins.default.setFailing(false)
-    await pipeline.untilSettled(PROCESSOR_TIMEOUT_MS + 10_000)
-    assert.equal((await since('default')).bookings, 3)
-    assert.equal((await since('fallback')).attempts, 0)
+    await pipeline.untilSettled()
+    assert.equal((await since('default')).bookings, 1)
+    assert.equal((await since('fallback')).attempts, 1)
+    const { status, processor } = await whereaboutsOf(payment)
+    assert.deepEqual({ status, processor }, { status: 'settled', processor: 'default' })
   })
 }
 
 test('a processor that does not listen loses nothing, and is not stormed', async () => {
-  const since = await countFromNow()
+  const since = await countFromNow(pipeline)
   const processor = stack.part('processor-default')
   await processor.stop()
   await pay(newPayments(20))
-  await pipeline.untilSettled(10_000)
+  await pipeline.untilSettled()
   assert.equal((await since('fallback')).bookings, 20)
   await processor.start()
   await admins.default.setFailing(false)
-  await eventually('default is used again', 10_000, async () => {
-    const payment = newPayment()
-    await pay([payment])
-    await pipeline.untilSettled(10_000)
-    return (await whereaboutsOf(payment)).processor === 'default'
-  })
+  await untilDefaultIsUsed()
 })

@@ -13,16 +13,18 @@ import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { findFreePort } from '../../compose/local/ports.ts'
 import { startStack, type Stack, type StackOptions } from '../../compose/local/stack.ts'
 import { warningIn } from '../../compose/local/warnings.ts'
 import { createKeys } from '../../shared/keys.ts'
 import { createLog } from '../../shared/log.ts'
 import { connectRedis } from '../../shared/redis/connect.ts'
+import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
 
 const nobody = 'http://127.0.0.1:9'
-const limits = { timeout: 60_000 }
+const limits = { timeout: STUCK_AFTER_MS }
+/** For a part to end by itself, however busy the machine is; it is killed after that. */
+const GRACE_MS = 30_000
 
 describe('startStack', limits, () => {
   it('starts every part and stops every part cleanly', async t => {
@@ -33,7 +35,7 @@ describe('startStack', limits, () => {
     assert.ok(stack.part('redis').usage().residentBytes > 1_000_000)
     assert.equal((await fetch(`${stack.url}/health`)).status, 200)
 
-    const exits = await stack.stop()
+    const exits = await stack.stop(GRACE_MS)
     for (const [name, exit] of exits) assert.deepEqual(exit, { code: 0, signal: null }, name)
     assert.deepEqual(pids.filter(isAlive), [])
   })
@@ -42,7 +44,7 @@ describe('startStack', limits, () => {
     const stack = await startStack({ directory: newDirectory(t) })
     atEnd(t, () => stack.kill())
     await postPayment(stack)
-    await until('the payment is in the books', async () => {
+    await eventually('the payment is in the books', PATIENCE_MS, async () => {
       const response = await fetch(`${stack.url}/payments-summary`)
       return (await response.json() as { default: { totalAmount: number } }).default.totalAmount === 19.9
     })
@@ -77,7 +79,7 @@ describe('startStack', limits, () => {
     const stack = await startTestStack(t)
     const worker = stack.part('worker-1')
     worker.kill('SIGSTOP')
-    assert.deepEqual(await worker.stop(), { code: 0, signal: null })
+    assert.deepEqual(await worker.stop(GRACE_MS), { code: 0, signal: null })
   })
 
   it('kills a part that does not end in time', async t => {
@@ -108,7 +110,7 @@ describe('startStack', limits, () => {
     assert.equal((await response.json() as { status: number }).status, 503)
 
     await gateway.start()
-    await until('the gateway is back', async () => (await fetch(`${stack.url}/payments-summary`)).status === 200)
+    await eventually('the gateway is back', PATIENCE_MS, async () => (await fetch(`${stack.url}/payments-summary`)).status === 200)
   })
 
   it('says which part did not come up, with the end of its log, and leaves nothing running', async t => {
@@ -151,7 +153,7 @@ describe('npm start', limits, () => {
     const { child, pids, directory, environment } = await startReady(t)
     child.kill('SIGKILL')
     await once(child, 'exit')
-    await until('all parts are gone', () => !pids.some(isAlive))
+    await eventually('all parts are gone', PATIENCE_MS, () => !pids.some(isAlive))
 
     // Nor does its lock keep the next one out.
     await startReady(t, { directory, environment })
@@ -286,10 +288,8 @@ async function startReady(t: TestContext, again?: Pick<Started, 'directory' | 'e
   })
   let text = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => { text += chunk.toString() })
-  await until('npm start is ready', () => {
-    assert.equal(child.exitCode, null, text)
-    return text.includes('Ready.')
-  })
+  await eventually('npm start is ready, or has ended', PATIENCE_MS, () => text.includes('Ready.') || child.exitCode !== null)
+  assert.equal(child.exitCode, null, text)
   return { child, directory, environment, pids: childrenOf(child.pid ?? 0), output: () => text }
 }
 
@@ -346,13 +346,5 @@ function statFields(pid: number): string[] {
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   } catch {
     return ['']
-  }
-}
-
-async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + 20_000
-  while (!await isSo()) {
-    if (performance.now() > deadlineMs) assert.fail(`not within 20 s: ${what}`)
-    await sleep(10)
   }
 }

@@ -10,7 +10,7 @@ import { createLog } from '../../shared/log.ts'
 import { decimalFromCents } from '../../shared/money.ts'
 import type { Payment, ProcessorName } from '../../shared/payment.ts'
 import { connectRedis } from '../../shared/redis/connect.ts'
-import { eventually } from './eventually.ts'
+import { eventually, PATIENCE_MS } from './eventually.ts'
 import { ProcessorAdmin } from './processor/admin-client.ts'
 
 export type Reply = { status: number; headers: Record<string, string | string[] | undefined>; body: string }
@@ -28,7 +28,7 @@ export type TestPipeline = {
   /** Posts a payment through HAProxy. */
   pay: (payment: Payment) => Promise<Reply>
   /** Returns when every accepted payment is settled. */
-  untilSettled: (timeoutMs: number) => Promise<void>
+  untilSettled: () => Promise<void>
   /** What `GET /payments-summary` says, in whole cents. */
   summary: (query?: string) => Promise<Record<ProcessorName, { requests: number; cents: number }>>
 }
@@ -69,8 +69,8 @@ export async function startTestPipeline(options: Omit<StackOptions, 'directory'>
     },
     get: path => request('GET', path),
     pay: payment => request('POST', '/payments', bodyOf(payment)),
-    async untilSettled(timeoutMs) {
-      await eventually('the queue is empty', timeoutMs, async () => await redis.xlen(keys.queue) === 0)
+    async untilSettled() {
+      await eventually('the queue is empty', PATIENCE_MS, async () => await redis.xlen(keys.queue) === 0)
     },
     async summary(query = '') {
       const { status, body } = await request('GET', `/payments-summary${query}`)

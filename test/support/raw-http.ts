@@ -7,8 +7,8 @@ export type RawReply = {
   body: string
 }
 
-/** How long the server may take for its whole reply. */
-const TIMEOUT_MS = 10_000
+/** How long the server may be silent. */
+const TIMEOUT_MS = 60_000
 
 /**
  * Sends bytes as they are over a connection of its own, in one piece or in several that leave one after the other,

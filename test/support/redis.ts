@@ -29,7 +29,7 @@ export async function startTestRedis(args: readonly string[] = []): Promise<Test
     '--port', '0', '--unixsocket', socket, '--dir', directory, '--save', '', '--appendonly', 'no',
     '--hash-max-listpack-entries', '512', ...args
   ], { stdio: 'ignore' })
-  const redis = await connectRedis(`unix:${socket}`, 'test', 5_000, createLog('test', 'silent'))
+  const redis = await connectRedis(`unix:${socket}`, 'test', 30_000, createLog('test', 'silent'))
   after(async () => {
     redis.disconnect()
     server.kill('SIGTERM')

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { after } from 'node:test'
-import { eventually } from './eventually.ts'
+import { eventually, PATIENCE_MS } from './eventually.ts'
 
 export type LogLine = Record<string, unknown> & { level: number; msg: string }
 
@@ -15,7 +15,7 @@ export type ServiceProcess = {
   /** The whole lines of stdout, parsed; throws on one that is no JSON. */
   log: () => LogLine[]
   /** Returns once a line with this message is in the log. */
-  untilLogged: (msg: string, timeoutMs?: number) => Promise<LogLine>
+  untilLogged: (msg: string) => Promise<LogLine>
   kill: (signal: NodeJS.Signals) => void
   /** Resolves when the process is gone and its output is complete. */
   exited: Promise<Exit>
@@ -50,8 +50,8 @@ export function startService(
     pid,
     output,
     log,
-    untilLogged: (msg, timeoutMs = 40_000) =>
-      eventually(`${name} logs "${msg}"; it wrote ${output.stderr}`, timeoutMs, () => log().find(line => line.msg === msg)),
+    untilLogged: msg =>
+      eventually(`${name} logs "${msg}"; it wrote ${output.stderr}`, PATIENCE_MS, () => log().find(line => line.msg === msg)),
     kill,
     exited
   }

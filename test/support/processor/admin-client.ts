@@ -1,3 +1,4 @@
+import { PATIENCE_MS } from '../eventually.ts'
 import type { FaultKind } from './faults.ts'
 
 export type Summary = { totalRequests: number; totalAmount: number; totalFee: number; feePerTransaction: number }
@@ -28,6 +29,11 @@ export class ProcessorAdmin {
     await this.#call('PUT', '/admin/configurations/failure', { failure: isFailing })
   }
 
+  /** Payments stop in the processor while it holds, however long that is, and go on when it no longer does. */
+  async setHolding(isHolding: boolean): Promise<void> {
+    await this.#call('PUT', '/admin/hold', { hold: isHolding })
+  }
+
   /** Replaces all faults; without arguments it ends them. See faults.ts. */
   async setFaults(faults: FaultOrder[] = [], seed = 0): Promise<void> {
     await this.#call('PUT', '/admin/faults', { seed, faults })
@@ -48,9 +54,9 @@ export class ProcessorAdmin {
     return JSON.parse(await this.#call('GET', '/admin/state')) as State
   }
 
-  /** Asks for the state until it is as wanted; throws after 10 s. */
+  /** Asks for the state until it is as wanted; throws after a minute. */
   async until(isWanted: (state: State) => boolean): Promise<State> {
-    const deadlineMs = performance.now() + 10_000
+    const deadlineMs = performance.now() + PATIENCE_MS
     while (true) {
       const state = await this.state()
       if (isWanted(state)) return state

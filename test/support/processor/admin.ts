@@ -17,6 +17,7 @@ const DELAY_MAX_MS = 3_600_000
  * and, which no real processor has:
  *
  *   GET, PUT /admin/faults                 see faults.ts
+ *   PUT  /admin/hold                       { "hold": boolean }       200; payments stop behind the delay until it is false
  *   GET  /admin/state                      { running, queued, bookings, answered: { "200": n, "cut": n, … } }, so that
  *                                          a test can wait for what it needs to be under way
  */
@@ -68,6 +69,11 @@ export function addAdminRoutes(app: TemplatedApp, processor: Processor): void {
     }))
     .put('/admin/faults', withBody(200, body => processor.faults.replace(body)))
     .get('/admin/faults', withToken(res => { reply(res, 200, JSON.stringify(processor.faults)) }))
+    .put('/admin/hold', withBody(200, ({ hold }) => {
+      if (typeof hold !== 'boolean') return 'hold must be true or false'
+      processor.hold(hold)
+      return undefined
+    }))
     .get('/admin/state', withToken(res => {
       const { running, queued, bookings, answered } = processor
       reply(res, 200, JSON.stringify({ running, queued, bookings, answered }))

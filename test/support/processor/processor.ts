@@ -47,6 +47,8 @@ export class Processor {
   readonly #limiter: Limiter
   readonly #healthWindow: HealthWindow
   readonly #journal: Journal | undefined
+  #isHolding = false
+  readonly #held: (() => void)[] = []
 
   /** @throws when the journal can't be read or written */
   constructor(options: ProcessorOptions, nowMs: number) {
@@ -92,6 +94,16 @@ export class Processor {
     if (!isAdmitted) count(TOO_MANY)
   }
 
+  /**
+   * While it holds, payments stop behind the delay, each in its place of the limiter; then they all go on, in order. No
+   * real processor has this: it is a delay that lasts until a test has done what has to come before its end.
+   */
+  hold(isHolding: boolean): void {
+    this.#isHolding = isHolding
+    if (isHolding) return
+    for (const goOn of this.#held.splice(0)) goOn()
+  }
+
   /** `GET /payments/service-health`: calls back with the body once it is this call's turn. False means 429. */
   askHealth(nowMs: number, answer: (body: string) => void): boolean {
     const turn = this.#healthWindow.ask(nowMs)
@@ -124,6 +136,10 @@ export class Processor {
   }
 
   #finish(payment: StoredPayment, answer: (answer: Answer) => void): void {
+    if (this.#isHolding) {
+      this.#held.push(() => { this.#finish(payment, answer) })
+      return
+    }
     const fault = this.faults.choose(payment.id)
     const given = fault === undefined ? this.#book(payment) : this.#bookFaultily(payment, fault)
     this.#limiter.leave()
