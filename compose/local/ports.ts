@@ -7,16 +7,22 @@ export async function isPortFree(port: number): Promise<boolean> {
   return await canListen(port, '127.0.0.1') && await canListen(port, undefined)
 }
 
+const FIRST_PORT = 20_000
+const PORT_COUNT = 10_000
+/** Processes that run side by side begin far apart and count up, so that they don't find the same free port at the same time. */
+let nextPort = process.pid * 16 % PORT_COUNT
+
 /**
  * A port that is free now. Below 32768, the start of Linux's own range for outgoing connections, so that no client's
  * connection takes it between this answer and its use.
  */
 export async function findFreePort(): Promise<number> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const port = 20_000 + Math.floor(Math.random() * 10_000)
+  for (let attempt = 0; attempt < 1_000; attempt++) {
+    const port = FIRST_PORT + nextPort
+    nextPort = (nextPort + 1) % PORT_COUNT
     if (await isPortFree(port)) return port
   }
-  throw new Error('no free TCP port found between 20000 and 29999')
+  throw new Error(`no free TCP port found from ${FIRST_PORT} on`)
 }
 
 async function canListen(port: number, host: string | undefined): Promise<boolean> {

@@ -21,6 +21,17 @@ export function redisAnswers(socketPath: string): Promise<boolean> {
   })
 }
 
+/** Whether a process listens at this socket, however busy it is. */
+export function isListening(socketPath: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(socketPath, () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => { resolve(false) })
+  })
+}
+
 /** Whether GET on this URL answers 200. */
 export function httpAnswers(url: string): Promise<boolean> {
   return new Promise(resolve => {

@@ -19,7 +19,7 @@ export type StackLayout = Pick<StackOptions, 'environment' | 'redisArguments'> &
 }
 
 const repository = resolve(import.meta.dirname, '../..')
-const readyTimeoutMs = 20_000
+const readyTimeoutMs = 60_000
 
 export function redisPathOf(directory: string): string {
   return join(directory, 'redis.sock')

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Part, type Exit, type PartPlan } from './part.ts'
 import { findFreePort } from './ports.ts'
-import { redisAnswers } from './readiness.ts'
+import { isListening } from './readiness.ts'
 import { planStack, redisPathOf, type StackLayout } from './stack-plans.ts'
 
 export type Environment = Record<string, string>
@@ -66,7 +66,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const groups = planStack(layout)
   for (const folder of ['redis', 'logs']) mkdirSync(join(directory, folder), { recursive: true })
   // Two Redis processes on one append-only log would destroy it.
-  if (await redisAnswers(redisPath)) throw new Error(`a Redis is running on ${directory} already: stop it first`)
+  if (await isListening(redisPath)) throw new Error(`a Redis is running on ${directory} already: stop it first`)
 
   const { promise: crashed, resolve: crash } = Promise.withResolvers<Crash>()
   let isStopping = false

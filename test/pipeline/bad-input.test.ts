@@ -233,8 +233,8 @@ const BAD_REQUESTS: BadRequest[] = [
 ]
 
 /**
- * What never reaches a handler, with the statuses that are right: refused as no HTTP by HAProxy, or by the gateways'
- * HTTP library. The form of these answers is theirs.
+ * What never reaches a handler, with the statuses that are right: refused as no HTTP by HAProxy, whose built-in answer can't
+ * be changed, or by the gateways' HTTP library.
  */
 const NO_REQUESTS: [what: string, bytes: Buffer | string, statuses: number[]][] = [
   ['no HTTP at all', 'hello\r\n\r\n', [400]],
@@ -376,6 +376,14 @@ test(`${NO_REQUESTS.length} inputs that are no requests are refused before a han
     const { status } = await sendRaw(port, bytes)
     return statuses.includes(status) ? '' : `status ${status}`
   }), [])
+  assert.deepEqual(await books(), before)
+})
+
+test('half a request gets 408 after HAProxy\'s 5 seconds, and changes nothing', async () => {
+  const before = await books()
+  const half = post(goodBody()).toString('latin1').slice(0, -10)
+  const { status, headers, body } = await sendRaw(port, half)
+  assert.deepEqual([status, headers['content-type']], [408, 'application/problem+json'], body)
   assert.deepEqual(await books(), before)
 })
 
