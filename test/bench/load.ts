@@ -1,0 +1,69 @@
+// Runs the load tool; load/main.go says what it does and prints.
+import { spawn } from 'node:child_process'
+import { text } from 'node:stream/consumers'
+import { processMeter, type Meter } from './meter.ts'
+
+/** Times in µs since 1970. */
+export type Sent = {
+  dueMicros: number
+  sentMicros: number
+  answeredMicros: number
+  /** How late it was sent although its connection was free. */
+  lagMicros: number
+  /** -1 without an answer. */
+  status: number
+}
+
+export type Load = {
+  meter: Meter
+  /** Resolves when the last answer is in; rejects when the tool fails or is stopped. */
+  requests: Promise<Sent[]>
+}
+
+/**
+ * Requests that can wait for an answer. A request that is due while all of them wait is sent late, and its latency counts
+ * from when it was due all the same.
+ */
+export const CONNECTIONS = 64
+
+/** @param ratePerSecond 0 sends as fast as the answers come */
+export function startLoad(tool: string, url: string, ratePerSecond: number, seconds: number, signal: AbortSignal): Load {
+  const words = [`${url}/payments`, String(ratePerSecond), String(seconds), String(CONNECTIONS)]
+  // In a process group of its own: Ctrl-C in the terminal is for us, who stop it.
+  const child = spawn(tool, words, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, signal, killSignal: 'SIGKILL' })
+  const closed = new Promise<number | null>((resolve, reject) => { child.on('error', reject).on('close', resolve) })
+  const requests = Promise.all([text(child.stdout), text(child.stderr), closed]).then(([output, problem, code]) => {
+    if (code !== 0) throw new Error(`the load tool ended with ${code ?? 'a signal'}: ${problem.slice(-2_000)}`)
+    return parseRequests(output)
+  })
+  // Whoever stops early does not wait for it.
+  requests.catch(() => undefined)
+  return { meter: lastingMeter(processMeter(child.pid ?? 0)), requests }
+}
+
+/** Goes on to tell what it read last, once the process has ended. */
+function lastingMeter({ cpuMicros, ...rest }: Meter): Meter {
+  let lastMicros = 0
+  return {
+    ...rest,
+    cpuMicros() {
+      try {
+        lastMicros = cpuMicros()
+      } catch { /* ended */ }
+      return lastMicros
+    }
+  }
+}
+
+export function parseRequests(output: string): Sent[] {
+  const [first = '', ...lines] = output.trimEnd().split('\n')
+  const startMicros = Number(/^start (\d+)$/.exec(first)?.[1])
+  return lines.map(line => {
+    const [due = NaN, sent = NaN, answered = NaN, lagMicros = NaN, status = NaN] = line.split(' ').map(Number)
+    return { dueMicros: startMicros + due, sentMicros: startMicros + sent, answeredMicros: startMicros + answered, lagMicros, status }
+  })
+}
+
+export function isAccepted({ status }: Sent): boolean {
+  return status >= 200 && status <= 299
+}

@@ -1,0 +1,84 @@
+// From what was observed at one rate to its figures. Pure.
+import { isAccepted, type Sent } from './load.ts'
+import { mapServices, totalOf, type ByService, type RateResult } from './result.ts'
+import { ascending, histogram, quantile, sum } from './statistics.ts'
+
+/** How everything stood at one moment. */
+export type Snapshot = {
+  /** By a clock that only goes on. */
+  atMs: number
+  wallMicros: number
+  settled: number
+  cpuMicros: ByService
+  throttledMicros: ByService
+  modelMicros: readonly number[]
+  loadMicros: number
+  machineMicros: number
+}
+
+export type Mark = RateResult['samples']['seconds'][number]
+
+export type Observation = {
+  rate: number
+  floorMicrosPerPayment: number
+  begin: Snapshot
+  end: Snapshot
+  requests: readonly Sent[]
+  /** Of the sample that was asked about. */
+  accepted: number
+  failed: number
+  settleMs: readonly number[]
+  memoryBytes: ByService
+  /** All that failed, those of the sample included. */
+  failedCount: number
+  /** From the begin until all was settled: the payments, and the CPU time they took. */
+  settledCount: number
+  cpuMicros: ByService
+  seconds: Mark[]
+}
+
+export function rateFigures(observed: Observation): RateResult {
+  const { begin, end, requests } = observed
+  const elapsedSeconds = (end.atMs - begin.atMs) / 1_000
+  const isWithin = (micros: number) => micros >= begin.wallMicros && micros < end.wallMicros
+  const perSecond = (count: number) => count / elapsedSeconds
+  const cores = (micros: number) => micros / 1e6 / elapsedSeconds
+
+  const due = requests.filter(({ dueMicros }) => isWithin(dueMicros))
+  const acceptMicros = ascending(due.map(({ dueMicros, answeredMicros }) => answeredMicros - dueMicros))
+  const lagMicros = ascending(due.map(each => each.lagMicros))
+  const settleMs = ascending(observed.settleMs)
+  const accepted = requests.filter(isAccepted)
+  const acceptedBeforeEnd = accepted.filter(({ answeredMicros }) => answeredMicros < end.wallMicros).length + observed.accepted
+  const cpuMicrosByService = mapServices(name => observed.cpuMicros[name] / observed.settledCount)
+  const memoryMegabytesByService = mapServices(name => observed.memoryBytes[name] / 2 ** 20)
+  const models = end.modelMicros.map((micros, index) => cores(micros - (begin.modelMicros[index] ?? 0)))
+  const used = {
+    services: cores(totalOf(end.cpuMicros) - totalOf(begin.cpuMicros)),
+    models: sum(models),
+    busiestModel: Math.max(...models),
+    load: cores(end.loadMicros - begin.loadMicros)
+  }
+  return {
+    rate: observed.rate,
+    offeredPerSecond: perSecond(requests.filter(({ sentMicros }) => isWithin(sentMicros)).length + observed.accepted + observed.failed),
+    acceptedPerSecond: perSecond(accepted.filter(({ answeredMicros }) => isWithin(answeredMicros)).length + observed.accepted),
+    settledPerSecond: perSecond(end.settled - begin.settled),
+    failedRequests: observed.failedCount,
+    acceptP50Ms: quantile(acceptMicros, 0.5) / 1_000,
+    acceptP99Ms: quantile(acceptMicros, 0.99) / 1_000,
+    acceptP999Ms: quantile(acceptMicros, 0.999) / 1_000,
+    loadLagP99Ms: quantile(lagMicros, 0.99) / 1_000,
+    settleP50Ms: quantile(settleMs, 0.5),
+    settleP99Ms: quantile(settleMs, 0.99),
+    backlog: Math.max(0, acceptedBeforeEnd - end.settled),
+    cpuMicrosPerPayment: totalOf(cpuMicrosByService),
+    cpuMicrosByService,
+    floorMicrosPerPayment: observed.floorMicrosPerPayment,
+    throttledByService: mapServices(name => cores(end.throttledMicros[name] - begin.throttledMicros[name])),
+    memoryMegabytes: totalOf(memoryMegabytesByService),
+    memoryMegabytesByService,
+    cores: { ...used, other: cores(end.machineMicros - begin.machineMicros) - used.services - used.models - used.load },
+    samples: { acceptMicros: histogram(acceptMicros), settleMs, seconds: observed.seconds }
+  }
+}

@@ -1,0 +1,160 @@
+// npm run bench: what a payment costs at several rates, beside what its bare parts cost in the same run.
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { dirname, resolve } from 'node:path'
+import { abortOnSignals, shown, UsageError } from '../k6/command-line.ts'
+import { provenance } from '../k6/provenance.ts'
+import { NoEngineError } from '../support/engine/engine.ts'
+import { readSettings, type Settings } from './arguments.ts'
+import { compareRuns } from './compare.ts'
+import { startComposeSystem } from './compose-system.ts'
+import { ensureLoad, NoLoadToolError } from './find-load.ts'
+import { measureFloor } from './floor.ts'
+import { startLocalSystem } from './local-system.ts'
+import { measureRate, warmUp } from './measure-rate.ts'
+import { renderChanges, renderRun, renderSpread } from './report.ts'
+import { floorByService, medianRun, serialise, totalOf, type RunResult } from './result.ts'
+
+const RESULTS_PATH = resolve(import.meta.dirname, '../../.results/bench.jsonl')
+
+const usage = `npm run bench: open-loop load at several rates against the whole system, and what a payment costs whom.
+
+  npm run bench                          the system as processes: 20 s each at 500, 2,000, 5,000, 10,000 and 20,000 payments/s
+  npm run bench -- --compose             compose/docker-compose.yml under its limits of 1.5 CPU and 350 MB
+  npm run bench -- --rates 500,5000      other rates, from 200 to 100,000
+  npm run bench -- --seconds S           how long at each rate, from 1 to 600
+  npm run bench -- --runs N              N runs, each with a new system, their medians and their spread
+  npm run bench -- --compare FILE        and what changed since the runs in FILE, lines of JSON as they are in ${shown(RESULTS_PATH)}
+  npm run --silent bench -- --json       one line of JSON a run on stdout instead of tables
+
+Each run measures the bare parts first (HAProxy, uWebSockets.js, the least that Redis has to do, undici), driven as hard as they go:
+their sum is the floor. Then each rate: the system is emptied, loaded for a second before the figures begin, and checked when everything is
+settled: no figure without equal books. Progress is on stderr. Each run is also one line of JSON in ${shown(RESULTS_PATH)}.
+
+accept         from when a request was due, so no coordinated omission, until its answer; all requests that were due in the time
+settle         from the 202 until GET /payments/{id} says settled; a sample of 5 to 25 payments a second, to 2 ms or 5 %
+µs of CPU      the operating system's count for each service, from the begin of the time until all is settled, for each payment settled
+MB of memory   anonymous pages of processes, or what the kernel counts of a container less its cached files; at most at a time
+
+--compare takes the lines of FILE that were made the same way, all as "before". A change counts when no run before and no run after
+overlap and the medians differ by at least 3 % (settled/s), 5 % (µs), 10 % (memory) or 30 % (p99s); with fewer than 3 runs on
+either side, whose spread nobody knows, by three times that.
+
+The load tool is Fortio, as a library; Go 1.25 or later builds it once. --compose uses the container engine that runs.
+
+Exit codes
+  0    everything accepted was settled, the books are equal, and nothing is worse than in FILE beyond the noise
+  1    something of that was not so, or a part ended by itself
+  2    the run could not take place: arguments, FILE, Go or engine
+  130  stopped by Ctrl-C`
+
+/** Of warming up and of each bare part: enough for figures that repeat to a few percent. */
+const SHORT_SECONDS_MAX = 4
+const WARM_UP_RATE = 3_000
+
+const say = (line: string) => { console.error(line) }
+
+async function main(): Promise<number> {
+  const settings = settingsFrom(process.argv.slice(2))
+  if (settings === undefined) {
+    console.log(usage)
+    return 0
+  }
+  const before = settings.comparePath === undefined ? [] : readBefore(settings.comparePath, settings)
+
+  const signal = abortOnSignals()
+  try {
+    const tool = await ensureLoad(say, signal)
+    const runs: RunResult[] = []
+    for (let number = 1; number <= settings.runCount; number += 1) {
+      if (settings.runCount > 1) say(`\nRun ${number} of ${settings.runCount}`)
+      const run = await runOnce(tool, settings, signal)
+      runs.push(run)
+      save(run)
+      if (settings.wantsJson) console.log(serialise(run))
+      else if (settings.runCount === 1) console.log(`\n${renderRun(run, availableParallelism())}`)
+    }
+    return conclude(settings, before, runs)
+  } catch (error) {
+    if (!signal.aborted) throw error
+    say('Stopped.')
+    return 130
+  }
+}
+
+async function runOnce(tool: string, { rates, seconds, isCompose }: Settings, signal: AbortSignal): Promise<RunResult> {
+  const shortSeconds = Math.min(seconds, SHORT_SECONDS_MAX)
+  say('measuring the bare parts')
+  const floor = await measureFloor(tool, shortSeconds, signal)
+  const floorMicros = totalOf(floorByService(floor))
+  say(`  their sum is ${floorMicros.toFixed(1)} µs a payment`)
+
+  say('starting the whole system')
+  const system = await (isCompose ? startComposeSystem(say, signal) : startLocalSystem(signal))
+  try {
+    const { mode, platform } = system
+    await warmUp(tool, system, { ratePerSecond: WARM_UP_RATE, seconds: shortSeconds }, signal)
+    const results: RunResult['rates'] = []
+    for (const ratePerSecond of rates) {
+      const result = await measureRate(tool, system, { ratePerSecond, seconds }, floorMicros, signal)
+      results.push(result)
+      say(`  ${ratePerSecond}/s: ${result.settledPerSecond.toFixed(0)} settled/s, accept p99 ${result.acceptP99Ms.toFixed(2)} ms, `
+        + `${result.cpuMicrosPerPayment.toFixed(1)} µs a payment`)
+    }
+    return { at: new Date().toISOString(), ...provenance(), mode, platform, seconds, floor, rates: results }
+  } finally {
+    await system.stop()
+  }
+}
+
+function conclude(settings: Settings, before: readonly RunResult[], runs: readonly RunResult[]): number {
+  const [first, ...rest] = runs
+  // With --json, stdout is for the lines alone.
+  const print = settings.wantsJson ? say : console.log
+  if (first !== undefined && rest.length > 0) {
+    if (!settings.wantsJson) print(`\nMedians of ${runs.length} runs; ${renderRun(medianRun([first, ...rest]), availableParallelism())}`)
+    print(`\nHow far the runs differ, (most − least) / median\n\n${renderSpread(runs)}`)
+  }
+  if (settings.comparePath === undefined) return 0
+  const changes = compareRuns(before, runs)
+  const worse = changes.filter(({ verdict }) => verdict === 'WORSE')
+  const commits = [...new Set(before.map(({ commit }) => commit))].join(', ')
+  print(`\nSince ${shown(settings.comparePath)}: ${before.length} runs of ${commits}; now ${runs.length} of ${first?.commit ?? ''}\n\n${renderChanges(changes)}`)
+  print(worse.length === 0 ? '\nNothing is worse beyond the noise.' : `\nWORSE: ${worse.map(({ rate, figure }) => `${figure} at ${rate}/s`).join(', ')}`)
+  return worse.length === 0 ? 0 : 1
+}
+
+function save(run: RunResult): void {
+  mkdirSync(dirname(RESULTS_PATH), { recursive: true })
+  appendFileSync(RESULTS_PATH, `${serialise(run)}\n`)
+}
+
+/** The runs to compare with, of those in a file. @throws UsageError */
+function readBefore(path: string, { isCompose, rates }: Settings): RunResult[] {
+  let lines: RunResult[]
+  try {
+    lines = readFileSync(path, 'utf8').split('\n').filter(line => line.trim() !== '').map(line => JSON.parse(line) as RunResult)
+  } catch (error) {
+    throw new UsageError(`${shown(path)}: ${(error as Error).message}`, { cause: error })
+  }
+  const mode = isCompose ? 'compose' : 'local'
+  const comparable = lines.filter(line => line.mode === mode && line.rates.some(({ rate }) => rates.includes(rate)))
+  if (comparable.length === 0) throw new UsageError(`${shown(path)} has no run of mode ${mode} with one of the rates ${rates.join(', ')}`)
+  return comparable
+}
+
+function settingsFrom(words: readonly string[]): Settings | undefined {
+  try {
+    return readSettings(words)
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}\n\n${usage}`, { cause: error })
+  }
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  console.error(`\nbench: ${error instanceof Error ? error.message : String(error)}`)
+  const couldNotRun = error instanceof UsageError || error instanceof NoLoadToolError || error instanceof NoEngineError
+  process.exitCode = couldNotRun ? 2 : 1
+}
