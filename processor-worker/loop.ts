@@ -2,17 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../shared/log.ts'
 import { PROCESSOR_NAMES, type ProcessorName } from '../shared/payment.ts'
 import { replyErrorCode, type BookedPayment, type Functions, type TakenPayment } from '../shared/redis/functions.ts'
-import { CLOSED, step, type Breaker, type BreakerEvent } from './breaker.ts'
+import type { BreakerEvent } from './breaker.ts'
 import type { ProcessorClient } from './client.ts'
 import { createLatch } from './latch.ts'
+import { eventsOf, Observed } from './observed.ts'
 import type { SendOutcome } from './outcome.ts'
 import type { Published } from './preferred.ts'
 import { resolveOutcome } from './resolver.ts'
-import { chooseTakes, type RoutingLimits, type Take } from './routing.ts'
+import { breakerLimitsOf, chooseTakes, type RoutingFacts, type Take } from './routing.ts'
+import type { RoutingParameters } from './routing-parameters.ts'
 
 export type WorkerLoop = {
   /** The health monitor's word, as it changes. */
   onPublished: (published: Published) => void
+  /** How many workers live, this one included. */
+  onWorkerCount: (count: number) => void
   /** Whether this worker knows of the payment: it is being sent, asked for, or about to be settled. */
   holds: (entryId: string) => boolean
   /** Payments that somebody else had in flight and that are ours now: finds out what became of them. */
@@ -29,7 +33,7 @@ export type WorkerLoopOptions = {
   clients: Record<ProcessorName, ProcessorClient>
   /** Resolves when there may be payments newer than an entry id. */
   waitForArrival: (entryId: string) => Promise<void>
-  limits: RoutingLimits
+  routing: RoutingParameters
   exchangeEveryMs: number
   nowMs: () => number
   log: Log
@@ -37,8 +41,7 @@ export type WorkerLoopOptions = {
 
 /** What one processor has in hand. */
 type Lane = {
-  breaker: Breaker
-  inFlightCount: number
+  observed: Observed
   booked: BookedPayment[]
   refused: TakenPayment[]
   rejected: { payment: TakenPayment; reason: string }[]
@@ -58,8 +61,8 @@ const REDIS_RETRY_MS = 100
  * that the batches grow with the load by themselves.
  */
 export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
-  const { name, functions, clients, limits, nowMs, log } = options
-  const newLane = (): Lane => ({ breaker: CLOSED, inFlightCount: 0, booked: [], refused: [], rejected: [] })
+  const { name, functions, clients, routing, nowMs, log } = options
+  const newLane = (): Lane => ({ observed: new Observed(breakerLimitsOf(routing)), booked: [], refused: [], rejected: [] })
   const lanes: Record<ProcessorName, Lane> = { default: newLane(), fallback: newLane() }
   /** Entry id → the record it was handed to us under, from then until nobody here works on it any more. */
   const held = new Map<string, string>()
@@ -69,32 +72,36 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
   let mayHaveMore = true
   let isWaitingForArrival = false
   let isRedisLost = false
+  let tookAtMs = 0
+  let waitingCount = 0
+  let workerCount = 1
 
   // ---- what happens to a payment ------------------------------------------------------------
 
-  const note = (processor: ProcessorName, event: BreakerEvent) => {
-    const lane = lanes[processor]
-    const before = lane.breaker.state
-    lane.breaker = step(lane.breaker, event, nowMs(), limits.breaker)
-    const after = lane.breaker.state
+  /** Lets a processor's lane see something, and says when that opens or closes its breaker. */
+  const see = (processor: ProcessorName, what: (observed: Observed) => void) => {
+    const { observed } = lanes[processor]
+    const before = observed.breaker.state
+    what(observed)
+    const after = observed.breaker.state
     if (before === after) return
-    // Half-open only lasts until its probe returns: the way from open to open again is no news.
     if (after === 'closed') log.info({ processor }, 'breaker closed')
-    if (after === 'open' && before === 'closed') log.warn({ processor, event, inFlight: lane.inFlightCount }, 'breaker opened')
+    else log.warn({ processor, inFlight: observed.inFlightCount }, 'breaker opened')
+  }
+  const note = (processor: ProcessorName, event: BreakerEvent) => {
+    see(processor, observed => { observed.note(event, nowMs()) })
   }
 
-  const observe = (processor: ProcessorName, outcome: SendOutcome) => {
-    // A processor that rejects a payment for good is at work, and a probe must end in any case.
-    const isAtWork = outcome.kind === 'booked' || outcome.kind === 'already-booked' || outcome.kind === 'rejected'
-    note(processor, isAtWork ? 'success' : 'failure')
-  }
+  // A processor that rejects a payment for good is at work.
+  const isAtWork = ({ kind }: SendOutcome) => kind === 'booked' || kind === 'already-booked' || kind === 'rejected'
 
   const send = (payment: TakenPayment) => {
     const lane = lanes[payment.processor]
+    const sentAtMs = nowMs()
     held.set(payment.entryId, payment.record)
-    lane.inFlightCount += 1
+    lane.observed.sent(1, sentAtMs)
     clients[payment.processor].send(payment, payment.requestedAtMs, outcome => {
-      observe(payment.processor, outcome)
+      see(payment.processor, observed => { observed.answered(1, sentAtMs, isAtWork(outcome), nowMs()) })
       switch (outcome.kind) {
         case 'booked':
           lane.booked.push(payment)
@@ -110,18 +117,21 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
           resolve(payment)
           return
       }
-      lane.inFlightCount -= 1
+      lane.observed.left(1)
       latch.open()
     })
   }
 
   /** Keeps its place among those in flight until the outcome is known. */
   const resolve = (payment: TakenPayment) => {
-    const lane = lanes[payment.processor]
-    const client = clients[payment.processor]
-    void resolveOutcome(payment, client, outcome => { observe(payment.processor, outcome) }, resolving.signal).then(booked => {
+    const { processor } = payment
+    const lane = lanes[processor]
+    const observe = (outcome: SendOutcome) => {
+      note(processor, isAtWork(outcome) ? { kind: 'success' } : { kind: 'failure', count: 1, sentAtMs: 0 })
+    }
+    void resolveOutcome(payment, clients[processor], observe, resolving.signal).then(booked => {
       if (booked) lane.booked.push(booked)
-      lane.inFlightCount -= 1
+      lane.observed.left(1)
       latch.open()
     })
   }
@@ -167,12 +177,14 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
     letGo([payment])
   }
 
-  const take = async ({ processor, countMax, acceptedUntilMs, isProbe }: Take) => {
+  const take = async ({ processor, countMax, isProbe, only }: Take) => {
     const choice = { processor, requestedAtMs: nowMs() }
-    const { payments, newestEntryId } = await functions.take(name, choice, countMax, acceptedUntilMs)
-    if (isProbe && payments.length > 0) note(processor, 'probe-sent')
+    const { payments, newestEntryId, waitingCount: left } = await functions.take(name, choice, countMax, only)
+    waitingCount = left
+    if (payments.length > 0) tookAtMs = choice.requestedAtMs
+    if (isProbe && payments.length > 0) note(processor, { kind: 'probe-sent' })
     for (const payment of payments) send(payment)
-    if (acceptedUntilMs !== undefined || payments.length > 0) return
+    if (only !== undefined || payments.length > 0) return
     mayHaveMore = false
     if (newestEntryId !== undefined) watchArrivals(newestEntryId)
   }
@@ -222,7 +234,7 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
   const run = async () => {
     while (!isStopping || hasResults() || inFlightCount() > 0) {
       const startedAtMs = nowMs()
-      const takes = mayHaveMore && !isStopping ? chooseTakes(facts(startedAtMs), limits) : []
+      const takes = mayHaveMore && !isStopping ? chooseTakes(facts(startedAtMs), routing) : []
       try {
         await exchange(takes)
         if (isRedisLost) log.warn('Redis does its part again')
@@ -232,7 +244,7 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
       }
 
       // Wait for something to happen, then for the rest of the interval, in which more of it gathers.
-      const canTake = mayHaveMore && !isStopping && chooseTakes(facts(nowMs()), limits).some(each => each.acceptedUntilMs === undefined)
+      const canTake = mayHaveMore && !isStopping && chooseTakes(facts(nowMs()), routing).some(({ only }) => only === undefined)
       if (!canTake && !hasResults()) {
         await latch.wait(mayHaveMore ? TROUBLE_TICK_MS : QUIET_TICK_MS)
         if (nowMs() - startedAtMs >= QUIET_TICK_MS) mayHaveMore = true
@@ -242,11 +254,10 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
     }
   }
 
-  const inFlightCount = () => lanes.default.inFlightCount + lanes.fallback.inFlightCount
-  const facts = (atMs: number) => ({
-    nowMs: atMs,
-    breakers: { default: lanes.default.breaker, fallback: lanes.fallback.breaker },
-    inFlightCounts: { default: lanes.default.inFlightCount, fallback: lanes.fallback.inFlightCount }
+  const inFlightCount = () => lanes.default.observed.inFlightCount + lanes.fallback.observed.inFlightCount
+  const facts = (atMs: number): RoutingFacts => ({
+    nowMs: atMs, tookAtMs, waitingCount, workerCount,
+    default: lanes.default.observed.facts(atMs), fallback: lanes.fallback.observed.facts(atMs)
   })
 
   const running = run()
@@ -255,17 +266,17 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
     onPublished(published) {
       log.info({ preferred: published }, 'preferred processor changed')
       if (published === null) return
-      note('default', published === 'default' ? 'published-well' : 'published-failing')
-      if (published !== 'default') note('fallback', published === 'fallback' ? 'published-well' : 'published-failing')
+      for (const [processor, event] of eventsOf(published)) note(processor, event)
       latch.open()
     },
+    onWorkerCount(count) { workerCount = count },
     holds: entryId => held.has(entryId),
     adopt(payments) {
       for (const payment of payments) {
         // What we work on already, a second time: a worker took it over and then lost it to us again.
         if (held.has(payment.entryId)) continue
         held.set(payment.entryId, payment.record)
-        lanes[payment.processor].inFlightCount += 1
+        lanes[payment.processor].observed.adopted(1)
         resolve(payment)
       }
     },

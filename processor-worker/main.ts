@@ -42,12 +42,7 @@ await runService({
       functions,
       clients,
       waitForArrival: entryId => waitForArrival(blocking, keys, entryId),
-      limits: {
-        breaker: { failuresMax: config.breakerFailures, openMs: config.breakerOpenMs },
-        inFlightMax: config.inFlightMax,
-        takeMax: 256,
-        fallbackAfterMs: config.fallbackAfterMs
-      },
+      routing: config,
       exchangeEveryMs: config.exchangeEveryMs,
       nowMs: Date.now,
       log

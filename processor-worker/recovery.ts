@@ -6,7 +6,7 @@ import type { WorkerLoop } from './loop.ts'
 export type RecoveryOptions = {
   name: string
   functions: Functions
-  loop: Pick<WorkerLoop, 'holds' | 'adopt'>
+  loop: Pick<WorkerLoop, 'holds' | 'adopt' | 'onWorkerCount'>
   deadAfterMs: number
   log: Log
 }
@@ -19,7 +19,8 @@ const RECLAIM_MAX = 200
  * says this worker has but it never heard of, because the reply to a take was lost.
  */
 export async function recover({ name, functions, loop, deadAfterMs, log }: RecoveryOptions): Promise<void> {
-  const { pendingCount, deadWorkers } = await functions.beat(name, deadAfterMs)
+  const { pendingCount, workerCount, deadWorkers } = await functions.beat(name, deadAfterMs)
+  loop.onWorkerCount(workerCount)
   for (const deadWorker of deadWorkers) {
     let reclaimedCount = 0
     while (true) {

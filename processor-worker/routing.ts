@@ -1,45 +1,102 @@
-import { PROCESSOR_NAMES, type ProcessorName } from '../shared/payment.ts'
+import type { ProcessorName } from '../shared/payment.ts'
 import { isProbeDue, type Breaker, type BreakerLimits } from './breaker.ts'
+import type { RoutingParameters } from './routing-parameters.ts'
+
+export type ProcessorFacts = {
+  breaker: Breaker
+  /** Payments that this worker has there now, those with an unknown outcome included. */
+  inFlightCount: number
+  /**
+   * How long its answers took of late, or what waits longest for one has waited, whichever is more. Since it came back, if it
+   * had failed; 0 when nothing is known.
+   */
+  latencyMs: number
+}
 
 export type RoutingFacts = {
   nowMs: number
-  breakers: Record<ProcessorName, Breaker>
-  /** Payments that this worker has at each processor now, those with an unknown outcome included. */
-  inFlightCounts: Record<ProcessorName, number>
-}
-
-export type RoutingLimits = {
-  breaker: BreakerLimits
-  inFlightMax: number
-  /** Payments one call may take. */
-  takeMax: number
-  fallbackAfterMs: number
-}
+  /** When this worker took payments last. */
+  tookAtMs: number
+  /** Payments that were free for either processor, by the last call that took some. */
+  waitingCount: number
+  /** Workers that live, this one included. */
+  workerCount: number
+} & Record<ProcessorName, ProcessorFacts>
 
 /** Payments to take from the queue, oldest first, and to send to one processor. */
 export type Take = {
   processor: ProcessorName
   countMax: number
-  /** Only payments accepted by then; missing: any. */
-  acceptedUntilMs?: number
   isProbe: boolean
+  /** Missing: any payments. */
+  only?: Restriction
 }
 
+export type Restriction =
+  /** Payments accepted by then. */
+  | { acceptedUntilMs: number }
+  /** Payments as long as more than so many wait. */
+  | { leaveCount: number }
+
+/** Payments that one call may take: Redis does nothing else meanwhile, for 2 ms or so. */
+const TAKE_MAX = 256
+
 /**
- * Decides where payments go: default while it works and has room, fallback for those that have waited
- * longer than `fallbackAfterMs`, and nowhere otherwise: they wait in the queue.
+ * Decides where payments go: to default while it works and has room. To fallback only what default's failure has kept
+ * waiting for long enough, or what would wait for too long because more comes than default can take. Nowhere otherwise: they
+ * wait in the queue.
  */
-export function chooseTakes(facts: RoutingFacts, limits: RoutingLimits): Take[] {
+export function chooseTakes(facts: RoutingFacts, parameters: RoutingParameters): Take[] {
   const takes: Take[] = []
-  for (const processor of PROCESSOR_NAMES) {
-    const breaker = facts.breakers[processor]
-    const room = Math.min(limits.inFlightMax - facts.inFlightCounts[processor], limits.takeMax)
-    const isProbe = isProbeDue(breaker, facts.nowMs, limits.breaker)
-    const countMax = breaker.state === 'closed' ? room : isProbe ? Math.min(room, 1) : 0
-    if (countMax <= 0) continue
-    takes.push({ processor, countMax, isProbe, ...(processor === 'fallback' && { acceptedUntilMs: facts.nowMs - limits.fallbackAfterMs }) })
-    // With room at default nothing has a reason to pay more.
-    if (processor === 'default' && !isProbe) break
+  const toDefault = permitOf('default', facts, parameters)
+  const toFallback = permitOf('fallback', facts, parameters)
+  if (toDefault) takes.push(toDefault)
+  if (toFallback?.isProbe && facts.default.breaker.state === 'open') {
+    // Whether fallback works has to be known before payments have waited for long enough.
+    takes.push(toFallback)
+  } else if (toFallback) {
+    const only = restrictionOf(facts, parameters)
+    if (only) takes.push({ ...toFallback, only })
   }
-  return takes
+  // A probe takes the payment that waits longest, and so could keep it from fallback again and again. Without any hold,
+  // though, fallback would leave nothing to probe with.
+  return toDefault?.isProbe && parameters.fallbackAfterMs > 0 ? takes.reverse() : takes
+}
+
+/** What a processor may get now, whatever waits. */
+function permitOf(processor: ProcessorName, facts: RoutingFacts, parameters: RoutingParameters): Take | undefined {
+  const { breaker, inFlightCount } = facts[processor]
+  const isProbe = breaker.state === 'open'
+  if (isProbe && !isProbeDue(breaker, facts.nowMs, breakerLimitsOf(parameters))) return undefined
+  const paced = Math.round(parameters.takePerSecondMax * (facts.nowMs - facts.tookAtMs) / 1_000)
+  const countMax = Math.min(parameters.inFlightMax - inFlightCount, isProbe ? 1 : TAKE_MAX, Math.max(1, paced))
+  return countMax > 0 ? { processor, countMax, isProbe } : undefined
+}
+
+/** Which payments fallback may get; undefined: none. */
+function restrictionOf(facts: RoutingFacts, parameters: RoutingParameters): Restriction | undefined {
+  const leaveCount = takenWithin(parameters.surplusWaitMs, facts, parameters)
+  if (facts.default.breaker.state === 'closed') {
+    const isFull = facts.default.inFlightCount >= parameters.inFlightMax
+    return isFull || facts.waitingCount > leaveCount ? { leaveCount } : undefined
+  }
+  if (mayBeBackAsWell(facts, parameters)) return undefined
+  // Even if default came back now, it could not take more than so many in time.
+  return facts.waitingCount > leaveCount ? { leaveCount } : { acceptedUntilMs: facts.nowMs - parameters.fallbackAfterMs }
+}
+
+/** True while no probe has told what became of default since fallback came back: they may have come back together. */
+function mayBeBackAsWell(facts: RoutingFacts, { bothBackWaitMs }: RoutingParameters): boolean {
+  const [byDefault, byFallback] = [facts.default.breaker, facts.fallback.breaker]
+  return byDefault.state === 'open' && byFallback.state === 'closed' && byFallback.sinceMs > byDefault.refusedSentAtMs
+    && facts.nowMs - byFallback.sinceMs < bothBackWaitMs
+}
+
+/** How many payments default takes from all workers within some time, as slow as it is now. */
+function takenWithin(ms: number, facts: RoutingFacts, { inFlightMax }: RoutingParameters): number {
+  return Math.floor(facts.workerCount * inFlightMax * ms / Math.max(1, facts.default.latencyMs))
+}
+
+export function breakerLimitsOf({ breakerFailures, breakerOpenMs, ownWordMs }: RoutingParameters): BreakerLimits {
+  return { failuresMax: breakerFailures, openMs: breakerOpenMs, ownWordMs }
 }

@@ -95,20 +95,22 @@ export function createFunctions(redis: Redis, keys: Keys, periods: IdPeriods) {
     /**
      * Takes up to `countMax` payments for one processor and records that choice.
      *
-     * @param acceptedUntilMs only payments accepted by then; undefined for any
-     * @returns `newestEntryId` unless there may be more to take: whatever comes after it is new
+     * @param only.acceptedUntilMs only payments accepted by then; undefined for any
+     * @param only.leaveCount only as long as more than so many wait
+     * @returns `newestEntryId` unless there may be more to take: whatever comes after it is new; and how many payments
+     * wait afterwards, free for either processor
      */
     async take(
-      worker: string, choice: Choice, countMax: number, acceptedUntilMs?: number
-    ): Promise<{ payments: TakenPayment[]; newestEntryId: string | undefined }> {
+      worker: string, choice: Choice, countMax: number, only: { acceptedUntilMs?: number; leaveCount?: number } = {}
+    ): Promise<{ payments: TakenPayment[]; newestEntryId: string | undefined; waitingCount: number }> {
       const record = recordOf(worker, choice)
-      const args = [WORKER_GROUP, worker, record, countMax, acceptedUntilMs ?? '']
-      const [newest, ...flat] = textList(await call('take', [keys.queue, keys.inFlight], args))
+      const args = [WORKER_GROUP, worker, record, countMax, only.acceptedUntilMs ?? '', only.leaveCount ?? 0]
+      const [newest, waiting, ...flat] = textList(await call('take', [keys.queue, keys.inFlight], args)) as [string, unknown, ...string[]]
       const payments: TakenPayment[] = []
       for (let at = 0; at < flat.length; at += 3) {
         payments.push({ ...queuedPayment(flat, at), ...choice, record })
       }
-      return { payments, newestEntryId: newest === '' ? undefined : newest }
+      return { payments, newestEntryId: newest === '' ? undefined : newest, waitingCount: wholeNumber(waiting) }
     },
 
     /** Counts payments that `processor` has booked. Returns how many of them were counted by this call. */
@@ -148,11 +150,11 @@ export function createFunctions(redis: Redis, keys: Keys, periods: IdPeriods) {
       return payments
     },
 
-    /** Shows that `worker` lives; returns how many payments are pending for it, and the names of dead workers. */
-    async beat(worker: string, deadAfterMs: number): Promise<{ pendingCount: number; deadWorkers: string[] }> {
+    /** Shows that `worker` lives; returns how many payments are pending for it, how many workers live, and the names of the dead. */
+    async beat(worker: string, deadAfterMs: number): Promise<{ pendingCount: number; workerCount: number; deadWorkers: string[] }> {
       const reply = await call('beat', [keys.queue, keys.workers], [WORKER_GROUP, worker, deadAfterMs])
-      const [pendingCount, ...deadWorkers] = textList(reply) as [unknown, ...string[]]
-      return { pendingCount: wholeNumber(pendingCount), deadWorkers }
+      const [pendingCount, workerCount, ...deadWorkers] = textList(reply) as [unknown, unknown, ...string[]]
+      return { pendingCount: wholeNumber(pendingCount), workerCount: wholeNumber(workerCount), deadWorkers }
     },
 
     /** Up to `countMax` entry ids that are pending for a worker, oldest first. */

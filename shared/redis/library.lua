@@ -107,17 +107,21 @@ end
 
   KEYS  1 queue stream   2 in-flight hash
   ARGV  1 consumer group   2 worker   3 record: "<processor> <requestedAt> <worker>"   4 most payments to take
-        5 only payments accepted up to this time, in ms; '' for all
-  Returns { newest, entry id, correlationId, cents, entry id, ... }: held payments first, then new ones, oldest
-        first. `newest` is '' if there may be more to take, else an entry id: what comes after it is new.
+        5 only payments accepted up to this time, in ms; '' for all   6 only as long as more than so many wait
+  Returns { newest, how many wait afterwards, entry id, correlationId, cents, entry id, ... }: held payments first, then
+        new ones, oldest first. `newest` is '' if there may be more to take, else an entry id: what comes after it is new.
 
   Invariant: a payment that a worker may send has a record that says where.
 ]]
 local function take(keys, args)
   local queue, in_flight = keys[1], keys[2]
-  local group, worker, record, wanted = args[1], args[2], args[3], tonumber(args[4])
+  local group, worker, record, wanted, left = args[1], args[2], args[3], tonumber(args[4]), tonumber(args[6])
   local last = until_entry(args[5])
-  local taken = { '' }
+  -- What is in flight has a record, everything else in the stream waits.
+  local waiting = redis.call('XLEN', queue) - redis.call('HLEN', in_flight)
+  local taken = { '', waiting }
+  if left > 0 then wanted = math.min(wanted, waiting - left) end
+  if wanted <= 0 then return taken end
 
   local held = redis.call('XPENDING', queue, group, '-', last, wanted, HELD)
   if #held > 0 then
@@ -144,14 +148,15 @@ local function take(keys, args)
     end
   end
 
-  local count = (#taken - 1) / 3
+  local count = (#taken - 2) / 3
   if count > 0 then
     local records = {}
     for index = 0, count - 1 do
-      records[index * 2 + 1] = taken[index * 3 + 2]
+      records[index * 2 + 1] = taken[index * 3 + 3]
       records[index * 2 + 2] = record
     end
     redis.call('HSET', in_flight, unpack(records))
+    taken[2] = waiting - count
   end
   if count < wanted then
     local newest = redis.call('XREVRANGE', queue, '+', '-', 'COUNT', 1)
@@ -253,20 +258,25 @@ end
 
   KEYS  1 queue stream   2 workers sorted set
   ARGV  1 consumer group   2 worker   3 a worker silent for longer than this is dead, in ms
-  Returns { payments pending for this worker, name of a dead worker, ... }. Times are Redis's own.
+  Returns { payments pending for this worker, workers that live, name of a dead worker, ... }. Times are Redis's own.
 ]]
 local function beat(keys, args)
   local time = redis.call('TIME')
   local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
   redis.call('ZADD', keys[2], string.format('%.0f', now_ms), args[2])
-  local reply = { 0 }
+  -- This worker lives, and may not have taken anything yet.
+  local reply = { 0, 1 }
   for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', keys[1], args[1])) do
     local name = consumer[2]
     if name == args[2] then
       reply[1] = consumer[4]
     elseif name ~= HELD then
       local seen_ms = redis.call('ZSCORE', keys[2], name)
-      if not seen_ms or now_ms - seen_ms > tonumber(args[3]) then reply[#reply + 1] = name end
+      if not seen_ms or now_ms - seen_ms > tonumber(args[3]) then
+        reply[#reply + 1] = name
+      else
+        reply[2] = reply[2] + 1
+      end
     end
   end
   return reply

@@ -56,11 +56,29 @@ test('take leaves payments that were accepted too late', async () => {
     await redis.xadd(keys.queue, entryId, 'correlationId', newPayment().correlationId, 'cents', '100')
   }
   const taken = async (untilMs: number, countMax: number) =>
-    (await functions.take('worker', AT_FALLBACK, countMax, untilMs)).payments.map(payment => payment.entryId)
+    (await functions.take('worker', AT_FALLBACK, countMax, { acceptedUntilMs: untilMs })).payments.map(payment => payment.entryId)
   assert.deepEqual(await taken(999, 10), [])
   assert.deepEqual(await taken(2_000, 2), ['1000-0', '2000-0'])
   assert.deepEqual(await taken(2_000, 10), ['2000-1'])
   assert.deepEqual(await taken(3_000, 10), ['2001-0'])
+})
+
+test('take leaves as many as it is told to, and says how many wait', async () => {
+  const { functions } = await isolate()
+  await functions.accept(newPayments(10), 100)
+  const take = async (countMax: number, leaveCount: number) => {
+    const { payments, waitingCount } = await functions.take('worker', AT_FALLBACK, countMax, { leaveCount })
+    return [payments.length, waitingCount]
+  }
+  assert.deepEqual(await take(2, 7), [2, 8])
+  assert.deepEqual(await take(10, 7), [1, 7])
+  assert.deepEqual(await take(10, 7), [0, 7])
+  // What was refused waits as well, and goes first.
+  const { payments: [refused], waitingCount } = await functions.take('worker', AT_DEFAULT, 1)
+  assert.equal(waitingCount, 6)
+  assert.equal(await functions.release([required(refused)]), 1)
+  assert.deepEqual(await take(10, 6), [1, 6])
+  assert.deepEqual(await take(10, 0), [6, 0])
 })
 
 test('settle counts a payment once, whoever asks, and removes it everywhere', async () => {
@@ -169,13 +187,13 @@ test('a heartbeat finds the workers that have none, and only a worker without pa
   const { payments } = await functions.take('dead', AT_DEFAULT, 1)
   await functions.beat('late', 60_000)
   await redis.xgroup('CREATECONSUMER', keys.queue, WORKER_GROUP, 'late')
-  assert.deepEqual(await functions.beat('alive', 60_000), { pendingCount: 0, deadWorkers: ['dead'] })
+  assert.deepEqual(await functions.beat('alive', 60_000), { pendingCount: 0, workerCount: 2, deadWorkers: ['dead'] })
   await redis.zadd(keys.workers, 1, 'late')
   assert.deepEqual((await functions.beat('alive', 60_000)).deadWorkers, ['dead', 'late'])
 
   assert.equal(await functions.retire('dead'), false)
   await functions.reclaim('alive', payments.map(payment => payment.entryId))
-  assert.deepEqual(await functions.beat('alive', 60_000), { pendingCount: 1, deadWorkers: ['dead', 'late'] })
+  assert.deepEqual(await functions.beat('alive', 60_000), { pendingCount: 1, workerCount: 1, deadWorkers: ['dead', 'late'] })
   assert.equal(await functions.retire('dead'), true)
   assert.deepEqual((await functions.beat('alive', 60_000)).deadWorkers, ['late'])
 })

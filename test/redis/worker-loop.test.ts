@@ -10,7 +10,9 @@ import { loadLibrary } from '../../shared/redis/library.ts'
 import type { ProcessorClient } from '../../processor-worker/client.ts'
 import { createWorkerLoop, type WorkerLoop } from '../../processor-worker/loop.ts'
 import type { SendOutcome } from '../../processor-worker/outcome.ts'
-import { eventually } from '../support/eventually.ts'
+import { ROUTING_VARIABLES } from '../../processor-worker/routing-parameters.ts'
+import { readConfig } from '../../shared/config.ts'
+import { eventually, PATIENCE_MS } from '../support/eventually.ts'
 import { newPayment, required } from '../support/payments.ts'
 import { startTestRedis } from '../support/redis.ts'
 
@@ -42,7 +44,7 @@ function startLoop(t: TestContext, functions: Functions) {
       arrive = resolve
       setTimeout(resolve, 20)
     }),
-    limits: { breaker: { failuresMax: 3, openMs: 10 }, inFlightMax: 100, takeMax: 100, fallbackAfterMs: 60_000 },
+    routing: { ...readConfig(ROUTING_VARIABLES, {}), breakerOpenMs: 10 },
     exchangeEveryMs: 0,
     nowMs: Date.now,
     log: createLog('test', 'silent')
@@ -57,7 +59,7 @@ function startLoop(t: TestContext, functions: Functions) {
 }
 
 async function settledOnce(functions: Functions, keys: Keys) {
-  await eventually('the queue is empty', 5_000, async () => await redis.xlen(keys.queue) === 0)
+  await eventually('the queue is empty', PATIENCE_MS, async () => await redis.xlen(keys.queue) === 0)
   assert.deepEqual((await functions.sum({})).default, { requests: 1n, cents: 1_990n })
 }
 
@@ -66,7 +68,7 @@ test('a payment that a successor took over, and that comes back to us, is not wo
   const { loop, attempts, stored, lookups, crash } = startLoop(t, functions)
   const payment = newPayment()
   await functions.accept([payment], 10)
-  const attempt = await eventually('it is sent', 5_000, () => attempts[0])
+  const attempt = await eventually('it is sent', PATIENCE_MS, () => attempts[0])
 
   // As a worker does that takes us for dead, and as we do when that worker dies.
   const entryId = required((await functions.pending('me', 1))[0])
@@ -84,19 +86,19 @@ test('a payment that was refused after a successor took it over stays with its p
   const { keys, functions } = await isolate()
   const { loop, attempts, crash } = startLoop(t, functions)
   await functions.accept([newPayment()], 10)
-  const first = await eventually('it is sent', 5_000, () => attempts[0])
+  const first = await eventually('it is sent', PATIENCE_MS, () => attempts[0])
   const entryId = required((await functions.pending('me', 1))[0])
   await functions.reclaim('other', [entryId])
   const [reclaimed] = await functions.reclaim('me', [entryId])
   loop.adopt([required(reclaimed)])
 
   first.answer({ kind: 'not-booked', reason: 'status 500' })
-  await eventually('we let go of it', 5_000, () => !loop.holds(entryId))
+  await eventually('we let go of it', PATIENCE_MS, () => !loop.holds(entryId))
   assert.match(required(await redis.hget(keys.inFlight, entryId)), /^default .* unresolved$/)
 
   // The heartbeat finds it pending for us and unheard of.
   loop.adopt(await functions.reclaim('me', [entryId]))
-  const second = await eventually('it is sent again', 5_000, () => attempts[1])
+  const second = await eventually('it is sent again', PATIENCE_MS, () => attempts[1])
   assert.equal(second.requestedAtMs, first.requestedAtMs)
   second.answer({ kind: 'booked' })
   await settledOnce(functions, keys)
@@ -115,15 +117,15 @@ test('a payment that we have taken again is held, although the reply to its rele
   }
   const { loop, attempts, arrive } = startLoop(t, { ...functions, release })
   await functions.accept([newPayment()], 10)
-  const first = await eventually('it is sent', 5_000, () => attempts[0])
+  const first = await eventually('it is sent', PATIENCE_MS, () => attempts[0])
   // So that it is taken again at another time than before.
-  await eventually('the clock moves on', 1_000, () => Date.now() > first.requestedAtMs)
+  await eventually('the clock moves on', PATIENCE_MS, () => Date.now() > first.requestedAtMs)
   // Both together, so that one exchange with Redis releases and takes.
   arrive()
   first.answer({ kind: 'not-booked', reason: 'status 500' })
-  const second = await eventually('it is sent again', 5_000, () => attempts[1])
+  const second = await eventually('it is sent again', PATIENCE_MS, () => attempts[1])
   const entryId = required((await functions.pending('me', 1))[0])
-  await eventually('the release is repeated', 5_000, () => releaseCount === 2)
+  await eventually('the release is repeated', PATIENCE_MS, () => releaseCount === 2)
   await setImmediate()
   assert(loop.holds(entryId), 'an attempt is under way')
   second.answer({ kind: 'booked' })

@@ -9,7 +9,7 @@ const ROOT = join(import.meta.dirname, '..', '..')
 const SERVICES = ['gateway', 'processor-worker', 'health-monitor'] as const
 const PURE = [
   'shared/money.ts', 'shared/payment.ts', 'shared/keys.ts', 'shared/totals.ts', 'shared/config.ts', 'shared/id-memory.ts', 'gateway/payment-body.ts', 'gateway/problem.ts', 'gateway/summary.ts', 'gateway/payment-status.ts',
-  'processor-worker/breaker.ts', 'processor-worker/routing.ts', 'processor-worker/outcome.ts', 'health-monitor/preference.ts', 'processor-worker/commands/audit-differences.ts', 'shared/table.ts'
+  'processor-worker/breaker.ts', 'processor-worker/routing.ts', 'processor-worker/routing-parameters.ts', 'processor-worker/observed.ts', 'processor-worker/outcome.ts', 'health-monitor/preference.ts', 'processor-worker/commands/audit-differences.ts', 'shared/table.ts'
 ]
 
 /** Paths of the TypeScript files below a folder, from the root. */

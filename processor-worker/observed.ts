@@ -1,0 +1,74 @@
+import type { PreferredProcessor, ProcessorName } from '../shared/payment.ts'
+import { CLOSED, step, type Breaker, type BreakerEvent, type BreakerLimits } from './breaker.ts'
+import type { ProcessorFacts } from './routing.ts'
+
+/** How much one of many answers moves the mean. A full processor gives 160 a second or more, so that it follows within a second. */
+const MEAN_SHARE_MIN = 0.02
+
+/** What a worker sees of one processor. No I/O, no clock of its own; the simulation sees through the same eyes. */
+export class Observed {
+  breaker: Breaker = CLOSED
+  /** Payments that this worker has there now, those with an unknown outcome included. */
+  inFlightCount = 0
+  readonly #limits: BreakerLimits
+  /** When what awaits its first answer was sent → how many of it, in order of time. */
+  readonly #awaited = new Map<number, number>()
+  #meanMs = 0
+  #answerCount = 0
+
+  constructor(limits: BreakerLimits) {
+    this.#limits = limits
+  }
+
+  sent(count: number, nowMs: number): void {
+    this.inFlightCount += count
+    this.#awaited.set(nowMs, (this.#awaited.get(nowMs) ?? 0) + count)
+  }
+
+  /** The first answers to payments that were sent together; they stay in flight until `left`. */
+  answered(count: number, sentAtMs: number, isAtWork: boolean, nowMs: number): void {
+    const awaitedCount = this.#awaited.get(sentAtMs)
+    if (awaitedCount !== undefined) {
+      if (awaitedCount > count) this.#awaited.set(sentAtMs, awaitedCount - count)
+      else this.#awaited.delete(sentAtMs)
+      this.#answerCount += count
+      const share = Math.max(count / this.#answerCount, 1 - (1 - MEAN_SHARE_MIN) ** count)
+      this.#meanMs += (nowMs - sentAtMs - this.#meanMs) * share
+    }
+    this.note(isAtWork ? { kind: 'success' } : { kind: 'failure', count, sentAtMs }, nowMs)
+  }
+
+  /** In flight already, sent by somebody else. */
+  adopted(count: number): void {
+    this.inFlightCount += count
+  }
+
+  left(count: number): void {
+    this.inFlightCount -= count
+  }
+
+  note(event: BreakerEvent, nowMs: number): void {
+    const after = step(this.breaker, event, nowMs, this.#limits)
+    const isBack = this.breaker.state === 'open' && after.state === 'closed'
+    this.breaker = after
+    if (!isBack) return
+    // Perhaps it is as quick as it never was: what was sent before says nothing about that.
+    this.#awaited.clear()
+    this.#meanMs = 0
+    this.#answerCount = 0
+  }
+
+  facts(nowMs: number): ProcessorFacts {
+    const { done, value: oldestSentAtMs } = this.#awaited.keys().next()
+    const waitedMs = done === true ? 0 : nowMs - oldestSentAtMs
+    return { breaker: this.breaker, inFlightCount: this.inFlightCount, latencyMs: Math.max(this.#meanMs, waitedMs) }
+  }
+}
+
+/** What the health monitor's word says about each processor. It prefers default whenever that is well, so it then tells nothing of fallback. */
+export function eventsOf(published: PreferredProcessor): [ProcessorName, BreakerEvent][] {
+  const WELL = { kind: 'published-well' } as const
+  const FAILING = { kind: 'published-failing' } as const
+  if (published === 'default') return [['default', WELL]]
+  return [['default', FAILING], ['fallback', published === 'fallback' ? WELL : FAILING]]
+}

@@ -1,0 +1,201 @@
+import { preferredOf, type Health } from '../../health-monitor/preference.ts'
+import { PROCESSOR_NAMES, type PreferredProcessor, type ProcessorName } from '../../shared/payment.ts'
+import type { RoutingParameters } from '../../processor-worker/routing-parameters.ts'
+import type { Schedule } from '../k6/schedule.ts'
+import { arrivalTimes, endMsOf } from './arrivals.ts'
+import { EventQueue } from './event-queue.ts'
+import { idealOf, SHARE_LEFT } from './oracle.ts'
+import { SimulatedProcessor, type Batch } from './processor.ts'
+import { WaitingQueue } from './queue.ts'
+import { SimulatedWorker, type Policy } from './worker.ts'
+
+/** From a worker's decision until the processor has the payment, and the answer is back, without the delay. */
+const NETWORK_MS = 2
+const POLL_EVERY_MS = 5_100
+
+export type SimulationOptions = {
+  policy: Policy
+  parameters: RoutingParameters
+  workerCount?: number
+  /** Health data of one poll; undefined: this poll finds out nothing. Default: the truth. */
+  poll?: (truth: Health, processor: ProcessorName, nowMs: number) => Health | undefined
+  /** Looks at the run at each multiple of `sampleEveryMs`. */
+  sample?: (sample: Sample) => void
+  sampleEveryMs?: number
+}
+
+/** A moment of a run. */
+export type Sample = {
+  atMs: number
+  waitingCount: number
+  inFlightCounts: Record<ProcessorName, number>
+  bookedCounts: Record<ProcessorName, number>
+}
+
+/** Money in decimals, times in ms. */
+export type RunResult = {
+  profit: number
+  /** What an oracle could have earned at most. */
+  idealProfit: number
+  asked: number
+  bookedDefault: number
+  bookedFallback: number
+  /** Accepted and not booked at the end. */
+  leftOver: number
+  /** From acceptance until Redis has counted it. */
+  settleMsP50: number
+  settleMsP99: number
+  /** The longest that a payment has waited while a processor that worked had nothing to do. */
+  waitedBesideIdleMs: number
+}
+
+const tellTruth = (truth: Health) => truth
+
+type Happening =
+  | { kind: 'stage'; index: number }
+  | { kind: 'poll'; processor: ProcessorName }
+  | { kind: 'done'; processor: ProcessorName; batch: Batch }
+  | { kind: 'wake'; worker: SimulatedWorker }
+  | { kind: 'sample' }
+
+/** Runs a schedule. The same arguments give the same result. */
+export function simulate(schedule: Schedule, options: SimulationOptions): RunResult {
+  const { policy, parameters, workerCount = 1, poll = tellTruth, sample, sampleEveryMs = 250 } = options
+  const arrivals = arrivalTimes(schedule)
+  const endMs = endMsOf(schedule)
+  const events = new EventQueue<Happening>()
+  const queue = new WaitingQueue(arrivals)
+  const workers = Array.from({ length: workerCount }, (_, index) => new SimulatedWorker(index, workerCount, policy, parameters))
+  const health: Record<ProcessorName, Health | undefined> = { default: undefined, fallback: undefined }
+  const settleMs = new Histogram(endMs)
+  let preferred: PreferredProcessor | undefined
+  let nowMs = 0
+
+  const wakeAt = (worker: SimulatedWorker, atMs: number) => {
+    if (atMs >= worker.wakeAtMs || atMs > endMs) return
+    worker.wakeAtMs = atMs
+    events.add(atMs, { kind: 'wake', worker })
+  }
+  const createProcessor = (name: ProcessorName) => new SimulatedProcessor(
+    (batch, delayMs) => { events.add(nowMs + NETWORK_MS + delayMs, { kind: 'done', processor: name, batch }) },
+    (batch, isBooked) => {
+      const worker = workers[batch.workerIndex]
+      if (worker) wakeAt(worker, worker.onAnswer({ processor: name, batch, isBooked }, nowMs))
+    }
+  )
+  const processors = { default: createProcessor('default'), fallback: createProcessor('fallback') }
+
+  const exchange = (worker: SimulatedWorker) => {
+    worker.wakeAtMs = Infinity
+    const nextMs = worker.exchange(queue, nowMs, (processor, batch) => { processors[processor].receive(batch) }, ({ batch }) => {
+      for (const { from, to } of batch.ranges) {
+        for (let payment = from; payment < to; payment++) settleMs.add(nowMs - (arrivals[payment] ?? 0))
+      }
+    })
+    wakeAt(worker, nextMs)
+  }
+  const publish = (name: ProcessorName) => {
+    const { delayMs, failing } = processors[name].behaviour
+    const known = poll({ failing, minResponseTimeMs: delayMs, checkedAtMs: nowMs }, name, nowMs)
+    if (known === undefined) return
+    health[name] = known
+    const word = preferredOf(health)
+    for (const worker of workers) worker.onPublished(word === preferred ? undefined : word, health, nowMs)
+    preferred = word
+  }
+  const look = () => {
+    const inFlight = (name: ProcessorName) => workers.reduce((sum, { lanes }) => sum + lanes[name].inFlightCount, 0)
+    sample?.({
+      atMs: nowMs,
+      waitingCount: queue.count,
+      inFlightCounts: { default: inFlight('default'), fallback: inFlight('fallback') },
+      bookedCounts: { default: processors.default.bookedCount, fallback: processors.fallback.bookedCount }
+    })
+    events.add(nowMs + sampleEveryMs, { kind: 'sample' })
+  }
+
+  schedule.stages.forEach((stage, index) => { events.add(stage.atMs, { kind: 'stage', index }) })
+  for (const processor of PROCESSOR_NAMES) events.add(0, { kind: 'poll', processor })
+  for (const worker of workers) wakeAt(worker, queue.nextArrivalMs)
+  if (sample) events.add(0, { kind: 'sample' })
+  const idleness = new Idleness(arrivals.length)
+
+  for (let next = events.next(); next !== undefined && next.atMs <= endMs; next = events.next()) {
+    idleness.pass(next.atMs - nowMs, processors, queue)
+    nowMs = next.atMs
+    queue.advance(nowMs)
+    idleness.arrived(queue.arrivedCount)
+    const { event } = next
+    if (event.kind === 'wake') {
+      if (event.worker.wakeAtMs === nowMs) exchange(event.worker)
+    } else if (event.kind === 'done') {
+      processors[event.processor].finish(event.batch)
+    } else if (event.kind === 'stage') {
+      for (const name of PROCESSOR_NAMES) processors[name].behaviour = schedule.stages[event.index]?.[name] ?? processors[name].behaviour
+    } else if (event.kind === 'poll') {
+      publish(event.processor)
+      events.add(nowMs + POLL_EVERY_MS, event)
+    } else {
+      look()
+    }
+  }
+
+  const [bookedDefault, bookedFallback] = [processors.default.bookedCount, processors.fallback.bookedCount]
+  const amount = schedule.amountCents / 100
+  return {
+    profit: amount * (SHARE_LEFT.default * bookedDefault + SHARE_LEFT.fallback * bookedFallback),
+    idealProfit: amount * idealOf(schedule, arrivals).profit,
+    asked: arrivals.length,
+    bookedDefault,
+    bookedFallback,
+    leftOver: arrivals.length - bookedDefault - bookedFallback,
+    settleMsP50: settleMs.percentile(0.5),
+    settleMsP99: settleMs.percentile(0.99),
+    waitedBesideIdleMs: idleness.longestMs
+  }
+}
+
+/** Counts whole ms. */
+class Histogram {
+  readonly #counts: Uint32Array
+  #total = 0
+
+  constructor(maxMs: number) {
+    this.#counts = new Uint32Array(Math.ceil(maxMs) + 1)
+  }
+
+  add(ms: number): void {
+    const place = Math.round(ms)
+    this.#counts[place] = (this.#counts[place] ?? 0) + 1
+    this.#total += 1
+  }
+
+  percentile(share: number): number {
+    let left = Math.ceil(share * this.#total)
+    return Math.max(0, this.#counts.findIndex(count => (left -= count) <= 0))
+  }
+}
+
+/** Measures how long the payment that waits longest has waited beside a processor that worked and had nothing to do. */
+class Idleness {
+  longestMs = 0
+  /** For how long some such processor was there, since the start: now, and when each payment arrived. */
+  #idleMs = 0
+  readonly #idleMsAtArrival: Float64Array
+  #arrivedCount = 0
+
+  constructor(payments: number) {
+    this.#idleMsAtArrival = new Float64Array(payments)
+  }
+
+  /** To be called before anything happens at `nowMs`. */
+  pass(ms: number, processors: Record<ProcessorName, SimulatedProcessor>, queue: WaitingQueue): void {
+    if (queue.oldest !== undefined) this.longestMs = Math.max(this.longestMs, this.#idleMs - (this.#idleMsAtArrival[queue.oldest] ?? 0))
+    if (PROCESSOR_NAMES.some(name => processors[name].runningCount === 0 && !processors[name].behaviour.failing)) this.#idleMs += ms
+  }
+
+  arrived(count: number): void {
+    this.#idleMsAtArrival.fill(this.#idleMs, this.#arrivedCount, count)
+    this.#arrivedCount = count
+  }
+}
