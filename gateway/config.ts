@@ -1,6 +1,7 @@
-import { address, integer, oneOf, optionalText, type Variable } from '../shared/config.ts'
+import { address, integer, oneOf, optionalText, processName, type Variable } from '../shared/config.ts'
 import { centsFromDecimal, type Cents } from '../shared/money.ts'
 import { ID_RETENTION_HOURS } from '../shared/id-memory.ts'
+import { METRICS_LISTEN } from '../shared/metrics/listen.ts'
 import { REDIS_URL } from '../shared/redis/connect.ts'
 
 /** Above this, sums of billions of payments would leave the 64 bits that Redis counts in. */
@@ -17,9 +18,21 @@ const MAX_AMOUNT: Variable<Cents> = {
   }
 }
 
+/** A share such as 0.05, in millionths. */
+function fee(name: string, standard: string, about: string): Variable<bigint> {
+  return {
+    name, about, default: standard, wants: 'a share from 0 to 1 with at most six decimals',
+    parse: text => {
+      const share = /^[01](\.\d{1,6})?$/.test(text) ? Number(text) : NaN
+      return share <= 1 ? BigInt(Math.round(share * 1_000_000)) : undefined
+    }
+  }
+}
+
 export const GATEWAY_VARIABLES = {
   redisUrl: REDIS_URL,
   idRetentionHours: ID_RETENTION_HOURS,
+  gatewayName: processName('GATEWAY_NAME', 'What people read in the status; a random part is added. Unset: the host name.'),
   listen: address('LISTEN', { default: '127.0.0.1:8080', about: 'Where the gateway takes HTTP.' }),
   maxAmount: MAX_AMOUNT,
   maxBodyBytes: integer('MAX_BODY_BYTES', {
@@ -37,6 +50,13 @@ export const GATEWAY_VARIABLES = {
     default: 2_000, min: 50, max: 60_000, unit: 'ms',
     about: 'How long a request waits for Redis before it gets 503. Its payment may be kept all the same, and is then paid.'
   }),
+  status: oneOf('STATUS', ['open', 'closed'], {
+    default: 'open',
+    about: 'closed answers 404 to GET /status where clients connect; METRICS_LISTEN tells it in any case.'
+  }),
+  defaultFee: fee('DEFAULT_FEE', '0.05', 'What the default processor keeps of a payment, for the money in the status.'),
+  fallbackFee: fee('FALLBACK_FEE', '0.15', 'The same for the fallback processor.'),
+  metricsListen: METRICS_LISTEN,
   purge: oneOf('PURGE', ['closed', 'open'], {
     default: 'closed', about: 'open lets POST /purge-payments empty queue and books; closed answers 404.'
   }),

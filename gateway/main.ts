@@ -4,10 +4,17 @@ import { runService } from '../shared/lifecycle.ts'
 import { connectRedis, onceRedisAnswers } from '../shared/redis/connect.ts'
 import { createFunctions } from '../shared/redis/functions.ts'
 import { loadLibrary } from '../shared/redis/library.ts'
+import { observe } from '../shared/redis/observe.ts'
 import { purge } from '../shared/redis/purge.ts'
+import { createReports } from '../shared/redis/reports.ts'
+import { watchProcess } from '../shared/report/process-watch.ts'
+import { createIdentity, startReporter } from '../shared/report/reporter.ts'
 import { GATEWAY_VARIABLES } from './config.ts'
 import { createIntake } from './intake.ts'
+import { createGatewayReport } from './report.ts'
 import { listen } from './server.ts'
+import { createStatusSource } from './status/source.ts'
+import { createTally } from './tally.ts'
 
 await runService({
   name: 'gateway',
@@ -15,15 +22,36 @@ await runService({
   variables: GATEWAY_VARIABLES,
   async start(scope, config, log) {
     const keys = createKeys()
+    const identity = createIdentity(config.gatewayName)
     const redis = scope.own(await connectRedis(config.redisUrl, 'gateway', config.redisTimeoutMs, log), client => client.quit())
     await onceRedisAnswers(() => loadLibrary(redis))
 
     const functions = createFunctions(redis, keys, createIdPeriods(config.idRetentionHours))
+    const tally = createTally()
+    const watch = watchProcess()
+    const report = createGatewayReport(identity, tally)
+    const makeReport = () => report(watch.read(performance.now()), performance.now())
+    const reporter = scope.own(
+      startReporter({ name: identity.name, reports: createReports(redis, keys), makeReport, log }), running => running.stop())
+    const status = await onceRedisAnswers(() => createStatusSource({
+      answeredBy: identity.label,
+      fees: { default: config.defaultFee, fallback: config.fallbackFee },
+      readRedis: async () => {
+        const [observation, totals] = await Promise.all([observe(redis, keys), functions.sum({})])
+        return { observation, totals }
+      },
+      redisAnsweredAtMs: reporter.sentAtMs,
+      nowMs: () => performance.now()
+    }))
+    const statusBody = async () => (await status.read()).body
+
     const limits = { queuedMax: config.maxQueuedPayments, waitingMax: config.maxWaitingPayments }
     const server = await listen(config.listen, {
-      intake: createIntake({ functions, limits, log }),
+      intake: createIntake({ functions, limits, tally, log }),
       functions,
       purge: config.purge === 'open' ? { run: () => purge(redis, keys, functions), token: config.purgeToken } : null,
+      status: config.status === 'open' ? statusBody : null,
+      tally,
       isHealthy: () => {
         // Nothing but a reply that is overdue shows that Redis hangs, and perhaps nobody pays just now.
         redis.ping().catch(() => undefined)
@@ -35,6 +63,12 @@ await runService({
     })
     // Owned after Redis, so released before it: the last answers need it.
     scope.own(server, running => running.close())
+    if (config.metricsListen) {
+      const [{ serveMetrics }, { createGatewayMetrics }] = await Promise.all([import('../shared/metrics/server.ts'), import('./metrics.ts')])
+      const pages = { '/status': { contentType: 'application/json', render: statusBody } }
+      const metrics = createGatewayMetrics({ tally, watch, startedAtMs: identity.startedAtMs, status })
+      scope.own(await serveMetrics(config.metricsListen, metrics, log, pages), running => running.close())
+    }
     return {}
   }
 })

@@ -9,6 +9,7 @@ import { decodePaymentBody, parseUuid } from './payment-body.ts'
 import { renderPayment } from './payment-status.ts'
 import { renderProblem, unavailable, type Problem } from './problem.ts'
 import { parseRange, renderSummary } from './summary.ts'
+import type { Tally } from './tally.ts'
 
 export type Server = {
   /** Stops listening and lets requests that are under way have their answers. */
@@ -20,6 +21,9 @@ export type ServerOptions = {
   functions: Functions
   /** Empties queue and books; null answers 404. */
   purge: { run: () => Promise<void>; token: string | null } | null
+  /** The body of `GET /status`; null answers 404. */
+  status: (() => Promise<string>) | null
+  tally: Tally
   /** Whether Redis answers. */
   isHealthy: () => boolean
   maxCents: Cents
@@ -28,7 +32,7 @@ export type ServerOptions = {
 }
 
 const NO_HEADERS = {}
-const NOT_FOUND: Problem = { status: 404, detail: 'There is POST /payments, GET /payments/{correlationId}, GET /payments-summary and GET /health.' }
+const NOT_FOUND: Problem = { status: 404, detail: 'There is POST /payments, GET /payments/{correlationId}, GET /payments-summary, GET /health and, if it is open, GET /status.' }
 
 /** Content types that mean JSON; the first form is what nearly every client sends. */
 const isJson = (type: string) => type === 'application/json' || /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(type)
@@ -40,7 +44,7 @@ const isJson = (type: string) => type === 'application/json' || /^application\/j
  * @throws when the address is taken or not permitted
  */
 export async function listen(address: Address, options: ServerOptions): Promise<Server> {
-  const { intake, functions, purge, maxCents, maxBodyBytes, log } = options
+  const { intake, functions, purge, status, tally, maxCents, maxBodyBytes, log } = options
   let isDraining = false
 
   /** Ends a response. While draining it also closes the connection, so that the client comes back elsewhere. */
@@ -64,24 +68,29 @@ export async function listen(address: Address, options: ServerOptions): Promise<
     res.isHead = req.getMethod() === 'head'
   }
 
+  const refuseInvalid = (res: HttpResponse, problem: Problem) => {
+    tally.answers.invalid += 1
+    replyProblem(res, problem)
+  }
+
   const postPayment = (res: HttpResponse, req: HttpRequest) => {
     begin(res, req)
     if (!isJson(req.getHeader('content-type'))) {
-      replyProblem(res, { status: 415, detail: 'Content-Type must be application/json in UTF-8.', field: 'Content-Type' })
+      refuseInvalid(res, { status: 415, detail: 'Content-Type must be application/json in UTF-8.', field: 'Content-Type' })
       return
     }
     if (req.getHeader('content-encoding') !== '') {
-      replyProblem(res, { status: 415, detail: 'Content-Encoding is not supported.', field: 'Content-Encoding' })
+      refuseInvalid(res, { status: 415, detail: 'Content-Encoding is not supported.', field: 'Content-Encoding' })
       return
     }
     readBody(res, Number(req.getHeader('content-length')), maxBodyBytes, body => {
       if (body === undefined) {
-        replyProblem(res, { status: 413, detail: `The body must have at most ${maxBodyBytes} bytes.` })
+        refuseInvalid(res, { status: 413, detail: `The body must have at most ${maxBodyBytes} bytes.` })
         return
       }
       const decoded = decodePaymentBody(body, maxCents)
       if ('problem' in decoded) {
-        replyProblem(res, decoded.problem)
+        refuseInvalid(res, decoded.problem)
         return
       }
       intake.submit(decoded.payment, result => {
@@ -154,6 +163,17 @@ export async function listen(address: Address, options: ServerOptions): Promise<
     else replyJson(res, '{"status":"ok"}')
   }
 
+  const getStatus = (res: HttpResponse, req: HttpRequest) => {
+    begin(res, req)
+    status?.().then(
+      body => { reply(res, '200 OK', { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }, body) },
+      (error: unknown) => {
+        log.error({ err: error }, 'status failed')
+        replyProblem(res, unavailable('The status can not be told now.'))
+      }
+    )
+  }
+
   const anyOther = (res: HttpResponse, req: HttpRequest) => {
     begin(res, req)
     replyProblem(res, NOT_FOUND)
@@ -164,6 +184,7 @@ export async function listen(address: Address, options: ServerOptions): Promise<
   }
 
   const app = App()
+    .filter((_, change) => { tally.connections += change })
     .post('/payments', postPayment)
     .any('/payments', onlyAllow('POST'))
     .get('/payments/:correlationId', getPayment)
@@ -172,6 +193,8 @@ export async function listen(address: Address, options: ServerOptions): Promise<
     .any('/payments-summary', onlyAllow('GET'))
     .get('/health', getHealth)
     .any('/health', onlyAllow('GET'))
+    .get('/status', status ? getStatus : anyOther)
+    .any('/status', status ? onlyAllow('GET') : anyOther)
     .post('/purge-payments', postPurge)
     .any('/purge-payments', purge ? onlyAllow('POST') : anyOther)
     .any('/*', anyOther)

@@ -1,10 +1,13 @@
-import { integer } from '../shared/config.ts'
+import { integer, processName } from '../shared/config.ts'
+import { METRICS_LISTEN } from '../shared/metrics/listen.ts'
 import { PROCESSOR_URL_VARIABLES } from '../shared/processors.ts'
 import { REDIS_URL } from '../shared/redis/connect.ts'
 
 export const MONITOR_VARIABLES = {
   redisUrl: REDIS_URL,
   ...PROCESSOR_URL_VARIABLES,
+  monitorName: processName('MONITOR_NAME', 'What people read in the status; a random part is added. Unset: the host name.'),
+  metricsListen: METRICS_LISTEN,
   pollEveryMs: integer('POLL_EVERY_MS', {
     default: 5_100, min: 5_010, max: 3_600_000, unit: 'ms',
     about: 'Time between two polls of one processor; it allows one in 5 s, also across restarts of the monitor.'

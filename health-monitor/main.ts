@@ -1,12 +1,14 @@
-import { randomBytes } from 'node:crypto'
-import { hostname } from 'node:os'
 import { createKeys } from '../shared/keys.ts'
 import { runService } from '../shared/lifecycle.ts'
 import { connectRedis, onceRedisAnswers } from '../shared/redis/connect.ts'
 import { loadLibrary } from '../shared/redis/library.ts'
+import { createReports } from '../shared/redis/reports.ts'
+import { watchProcess } from '../shared/report/process-watch.ts'
+import { createIdentity, startReporter } from '../shared/report/reporter.ts'
 import { MONITOR_VARIABLES } from './config.ts'
 import { startMonitor } from './monitor.ts'
 import { createPoller } from './poller.ts'
+import { createTally, monitorReport } from './tally.ts'
 
 const REDIS_TIMEOUT_MS = 2_000
 
@@ -16,12 +18,17 @@ await runService({
   variables: MONITOR_VARIABLES,
   async start(scope, config, log) {
     const keys = createKeys()
+    const identity = createIdentity(config.monitorName)
+    const [tally, watch] = [createTally(), watchProcess()]
     const redis = scope.own(await connectRedis(config.redisUrl, 'monitor', REDIS_TIMEOUT_MS, log), client => { client.disconnect() })
     await onceRedisAnswers(() => loadLibrary(redis))
 
+    const makeReport = () => monitorReport(identity, tally, watch.read(performance.now()))
+    scope.own(startReporter({ name: identity.name, reports: createReports(redis, keys), makeReport, log }), running => running.stop())
+
     const poller = (origin: string) => scope.own(createPoller(origin, config.pollTimeoutMs, Date.now), running => running.close())
     const monitor = startMonitor({
-      name: `${hostname()}-${randomBytes(4).toString('hex')}`,
+      name: identity.name,
       redis,
       keys,
       pollers: { default: poller(config.defaultProcessorUrl), fallback: poller(config.fallbackProcessorUrl) },
@@ -29,9 +36,17 @@ await runService({
       pollTimeoutMs: config.pollTimeoutMs,
       healthExpiresMs: config.healthExpiresMs,
       leaseMs: config.leaseMs,
+      nowMs: Date.now,
+      tally,
       log
     })
     scope.own(monitor, running => running.stop())
+
+    if (config.metricsListen) {
+      const [{ serveMetrics }, { createMonitorMetrics }] = await Promise.all([import('../shared/metrics/server.ts'), import('./metrics.ts')])
+      const metrics = createMonitorMetrics(tally, watch, identity.startedAtMs)
+      scope.own(await serveMetrics(config.metricsListen, metrics, log), running => running.close())
+    }
     return {}
   }
 })

@@ -7,6 +7,7 @@ import { holdLease } from '../shared/redis/lease.ts'
 import type { Poller } from './poller.ts'
 import { preferredOf, type Health } from './preference.ts'
 import { publish, readHealth } from './publish.ts'
+import { notePoll, type Tally } from './tally.ts'
 
 export type MonitorOptions = {
   name: string
@@ -18,6 +19,8 @@ export type MonitorOptions = {
   pollTimeoutMs: number
   healthExpiresMs: number
   leaseMs: number
+  nowMs: () => number
+  tally: Tally
   log: Log
 }
 
@@ -34,16 +37,15 @@ const PROCESSOR_WINDOW_MS = 5_000
  * also wants a permit that lives in Redis for the whole period, so that no restart asks a processor too early.
  */
 export function startMonitor(options: MonitorOptions): Monitor {
-  const { name, redis, keys, pollers, log } = options
+  const { name, redis, keys, pollers, tally, log } = options
   const health: Record<ProcessorName, Health | undefined> = { default: undefined, fallback: undefined }
   const troubles = new Map<ProcessorName, string>()
   const stopping = new AbortController()
   let published: PreferredProcessor | undefined
-  let isActive = false
 
   const noteActive = (isNow: boolean) => {
-    if (isNow !== isActive) log.info(isNow ? 'active: polling the processors' : 'passive: another monitor polls')
-    isActive = isNow
+    if (isNow !== tally.isActive) log.info(isNow ? 'active: polling the processors' : 'passive: another monitor polls')
+    tally.isActive = isNow
   }
 
   /** One line when a processor's trouble begins, changes or ends, not one a poll. */
@@ -68,6 +70,7 @@ export function startMonitor(options: MonitorOptions): Monitor {
     }
     const result = await pollers[processor].poll(stopping.signal)
     if (stopping.signal.aborted) return
+    notePoll(tally, processor, result, options.nowMs())
     // The processor may have got the poll as late as this, and counts from there.
     await redis.set(keys.healthPolled(processor), name, 'PX', options.pollEveryMs)
     noteTrouble(processor, result.kind === 'trouble' ? result.reason : result.kind === 'too-early' ? 'status 429' : undefined)
@@ -76,7 +79,7 @@ export function startMonitor(options: MonitorOptions): Monitor {
     health[processor] = result.health
     const preferred = preferredOf(health)
     await publish(redis, keys, preferred, health, options.healthExpiresMs)
-    if (preferred !== published) log.info({ preferred, ...health }, 'preferred processor changed')
+    if (preferred !== published) log.info({ preferred, before: published ?? null, ...health }, 'preferred processor changed')
     published = preferred
   }
 
@@ -84,7 +87,7 @@ export function startMonitor(options: MonitorOptions): Monitor {
     while (!stopping.signal.aborted) {
       let waitMs = 100
       try {
-        if (isActive) {
+        if (tally.isActive) {
           await pollAndPublish(processor)
           waitMs = Math.max(await redis.pttl(keys.healthPolled(processor)), 1)
         }
@@ -99,7 +102,7 @@ export function startMonitor(options: MonitorOptions): Monitor {
     while (!stopping.signal.aborted) {
       const hasLease = await holdLease(redis, keys.healthMonitor, name, options.leaseMs).catch(() => false)
       // What the monitor before it knew counts until this one has asked for itself.
-      if (hasLease && !isActive) Object.assign(health, await readHealth(redis, keys).catch(() => ({})))
+      if (hasLease && !tally.isActive) Object.assign(health, await readHealth(redis, keys).catch(() => ({})))
       noteActive(hasLease)
       await sleep(options.leaseMs / 3, undefined, { signal: stopping.signal }).catch(() => undefined)
     }
@@ -111,7 +114,7 @@ export function startMonitor(options: MonitorOptions): Monitor {
     async stop() {
       stopping.abort()
       await running
-      if (isActive) await redis.del(keys.healthMonitor)
+      if (tally.isActive) await redis.del(keys.healthMonitor)
     }
   }
 }

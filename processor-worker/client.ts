@@ -8,6 +8,8 @@ export type ProcessorClient = {
   send: (payment: Payment, requestedAtMs: number, done: (outcome: SendOutcome) => void) => void
   /** Asks for a payment as it is stored. */
   lookup: (correlationId: string) => Promise<LookupOutcome>
+  /** Open connections, those for lookups included. */
+  connectionCount: () => number
   close: () => Promise<void>
 }
 
@@ -45,6 +47,8 @@ export function createProcessorClient(origin: string, { timeoutMs, inFlightMax }
         return { kind: 'unknown', reason: error instanceof Error ? error.message : String(error) }
       }
     },
+
+    connectionCount: () => payments.stats.connected + lookups.stats.connected,
 
     async close() {
       await Promise.all([payments.destroy(), lookups.destroy()])

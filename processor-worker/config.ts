@@ -1,4 +1,5 @@
-import { integer, optionalText } from '../shared/config.ts'
+import { integer, processName } from '../shared/config.ts'
+import { METRICS_LISTEN } from '../shared/metrics/listen.ts'
 import { PROCESSOR_URL_VARIABLES } from '../shared/processors.ts'
 import { ID_RETENTION_HOURS } from '../shared/id-memory.ts'
 import { REDIS_URL } from '../shared/redis/connect.ts'
@@ -8,10 +9,9 @@ export const WORKER_VARIABLES = {
   redisUrl: REDIS_URL,
   idRetentionHours: ID_RETENTION_HOURS,
   ...PROCESSOR_URL_VARIABLES,
-  workerName: optionalText('WORKER_NAME', {
-    pattern: /^[\w.-]{1,64}$/, wants: '1 to 64 letters, digits, dots, dashes or underscores',
-    about: 'Name in the consumer group; a random part is added, so that two processes never share one. Unset: the host name.'
-  }),
+  workerName: processName('WORKER_NAME',
+    'Name in the consumer group and in the status; a random part is added, so that two processes never share one. Unset: the host name.'),
+  metricsListen: METRICS_LISTEN,
   processorTimeoutMs: integer('PROCESSOR_TIMEOUT_MS', {
     default: 15_000, min: 100, max: 300_000, unit: 'ms',
     about: 'How long a processor may take to answer. After that the outcome is unknown and is asked for; it is never paid elsewhere.'

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../shared/log.ts'
 import { PROCESSOR_NAMES, type ProcessorName } from '../shared/payment.ts'
 import { replyErrorCode, type BookedPayment, type Functions, type TakenPayment } from '../shared/redis/functions.ts'
+import { record } from '../shared/report/histogram.ts'
 import type { BreakerEvent } from './breaker.ts'
 import type { ProcessorClient } from './client.ts'
 import { createLatch } from './latch.ts'
@@ -10,7 +11,9 @@ import type { SendOutcome } from './outcome.ts'
 import type { Published } from './preferred.ts'
 import { resolveOutcome } from './resolver.ts'
 import { breakerLimitsOf, chooseTakes, type RoutingFacts, type Take } from './routing.ts'
+import type { LaneView } from './report.ts'
 import type { RoutingParameters } from './routing-parameters.ts'
+import type { LaneTally, Tally } from './tally.ts'
 
 export type WorkerLoop = {
   /** The health monitor's word, as it changes. */
@@ -19,6 +22,8 @@ export type WorkerLoop = {
   onWorkerCount: (count: number) => void
   /** Whether this worker knows of the payment: it is being sent, asked for, or about to be settled. */
   holds: (entryId: string) => boolean
+  /** What it has of each processor now. */
+  view: () => Record<ProcessorName, LaneView>
   /** Payments that somebody else had in flight and that are ours now: finds out what became of them. */
   adopt: (payments: readonly TakenPayment[]) => void
   /** Stops taking, waits for the answers under way and settles them. What is still open then stays on record for a successor. */
@@ -36,12 +41,17 @@ export type WorkerLoopOptions = {
   routing: RoutingParameters
   exchangeEveryMs: number
   nowMs: () => number
+  /** Counts what this loop does. */
+  tally: Tally
   log: Log
 }
 
 /** What one processor has in hand. */
 type Lane = {
   observed: Observed
+  tally: LaneTally
+  /** Why its last refusal or missing answer came about. */
+  lastTrouble: string | undefined
   booked: BookedPayment[]
   refused: TakenPayment[]
   rejected: { payment: TakenPayment; reason: string }[]
@@ -61,9 +71,11 @@ const REDIS_RETRY_MS = 100
  * that the batches grow with the load by themselves.
  */
 export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
-  const { name, functions, clients, routing, nowMs, log } = options
-  const newLane = (): Lane => ({ observed: new Observed(breakerLimitsOf(routing)), booked: [], refused: [], rejected: [] })
-  const lanes: Record<ProcessorName, Lane> = { default: newLane(), fallback: newLane() }
+  const { name, functions, clients, routing, nowMs, tally, log } = options
+  const newLane = (processor: ProcessorName): Lane => ({
+    observed: new Observed(breakerLimitsOf(routing)), tally: tally[processor], lastTrouble: undefined, booked: [], refused: [], rejected: []
+  })
+  const lanes: Record<ProcessorName, Lane> = { default: newLane('default'), fallback: newLane('fallback') }
   /** Entry id → the record it was handed to us under, from then until nobody here works on it any more. */
   const held = new Map<string, string>()
   const latch = createLatch()
@@ -71,7 +83,7 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
   let isStopping = false
   let mayHaveMore = true
   let isWaitingForArrival = false
-  let isRedisLost = false
+  let redisLostAtMs: number | undefined
   let tookAtMs = 0
   let waitingCount = 0
   let workerCount = 1
@@ -80,13 +92,17 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
 
   /** Lets a processor's lane see something, and says when that opens or closes its breaker. */
   const see = (processor: ProcessorName, what: (observed: Observed) => void) => {
-    const { observed } = lanes[processor]
-    const before = observed.breaker.state
+    const { observed, lastTrouble } = lanes[processor]
+    const before = observed.breaker
     what(observed)
-    const after = observed.breaker.state
-    if (before === after) return
-    if (after === 'closed') log.info({ processor }, 'breaker closed')
-    else log.warn({ processor, inFlight: observed.inFlightCount }, 'breaker opened')
+    if (before.state === observed.breaker.state) return
+    const figures = { processor, inFlight: observed.inFlightCount, waiting: waitingCount }
+    if (observed.breaker.state === 'closed') log.info({ ...figures, afterMs: nowMs() - before.sinceMs }, 'breaker closed')
+    else log.warn({ ...figures, lastTrouble }, 'breaker opened')
+  }
+  const count = (lane: Lane, outcome: SendOutcome) => {
+    lane.tally.answers[outcome.kind] += 1
+    if ('reason' in outcome) lane.lastTrouble = outcome.reason
   }
   const note = (processor: ProcessorName, event: BreakerEvent) => {
     see(processor, observed => { observed.note(event, nowMs()) })
@@ -101,7 +117,10 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
     held.set(payment.entryId, payment.record)
     lane.observed.sent(1, sentAtMs)
     clients[payment.processor].send(payment, payment.requestedAtMs, outcome => {
-      see(payment.processor, observed => { observed.answered(1, sentAtMs, isAtWork(outcome), nowMs()) })
+      const answeredAtMs = nowMs()
+      count(lane, outcome)
+      record(lane.tally.latency, answeredAtMs - sentAtMs)
+      see(payment.processor, observed => { observed.answered(1, sentAtMs, isAtWork(outcome), answeredAtMs) })
       switch (outcome.kind) {
         case 'booked':
           lane.booked.push(payment)
@@ -127,6 +146,7 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
     const { processor } = payment
     const lane = lanes[processor]
     const observe = (outcome: SendOutcome) => {
+      count(lane, outcome)
       note(processor, isAtWork(outcome) ? { kind: 'success' } : { kind: 'failure', count: 1, sentAtMs: 0 })
     }
     void resolveOutcome(payment, clients[processor], observe, resolving.signal).then(booked => {
@@ -140,7 +160,8 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
 
   const settle = async (processor: ProcessorName, batch: BookedPayment[]) => {
     try {
-      await functions.settle(processor, batch)
+      const settledCount = await functions.settle(processor, batch)
+      tally[processor].settled += settledCount
     } catch (error) {
       lanes[processor].booked.unshift(...batch)
       throw error
@@ -225,8 +246,8 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
   const onExchangeError = async (error: unknown) => {
     const code = replyErrorCode(error)
     if (code === 'WRONGPROCESSOR' || code === 'REPEATED' || (error instanceof Error && error.name === 'AssertionError')) throw error
-    if (!isRedisLost) log.error({ err: error }, 'Redis does not do its part')
-    isRedisLost = true
+    if (redisLostAtMs === undefined) log.error({ err: error }, 'Redis does not do its part')
+    redisLostAtMs ??= nowMs()
     await sleep(REDIS_RETRY_MS)
     if (code === 'NOGROUP') await functions.createGroup().catch(() => undefined)
   }
@@ -237,8 +258,8 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
       const takes = mayHaveMore && !isStopping ? chooseTakes(facts(startedAtMs), routing) : []
       try {
         await exchange(takes)
-        if (isRedisLost) log.warn('Redis does its part again')
-        isRedisLost = false
+        if (redisLostAtMs !== undefined) log.warn({ afterMs: nowMs() - redisLostAtMs }, 'Redis does its part again')
+        redisLostAtMs = undefined
       } catch (error) {
         await onExchangeError(error)
       }
@@ -271,6 +292,7 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
     },
     onWorkerCount(count) { workerCount = count },
     holds: entryId => held.has(entryId),
+    view: () => ({ default: lanes.default.observed, fallback: lanes.fallback.observed }),
     adopt(payments) {
       for (const payment of payments) {
         // What we work on already, a second time: a worker took it over and then lost it to us again.

@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto'
-import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createIdPeriods } from '../shared/id-memory.ts'
 import { createKeys } from '../shared/keys.ts'
@@ -7,12 +5,18 @@ import { runService } from '../shared/lifecycle.ts'
 import { connectRedis, onceRedisAnswers } from '../shared/redis/connect.ts'
 import { createFunctions } from '../shared/redis/functions.ts'
 import { loadLibrary } from '../shared/redis/library.ts'
+import { createReports } from '../shared/redis/reports.ts'
+import { watchProcess } from '../shared/report/process-watch.ts'
+import { createIdentity, startReporter } from '../shared/report/reporter.ts'
 import { waitForArrival } from './arrivals.ts'
 import { createProcessorClient } from './client.ts'
 import { WORKER_VARIABLES } from './config.ts'
 import { createWorkerLoop } from './loop.ts'
 import { followPreferred } from './preferred.ts'
 import { recover } from './recovery.ts'
+import { createWorkerReport, stateOf } from './report.ts'
+import { breakerLimitsOf } from './routing.ts'
+import { createTally } from './tally.ts'
 
 const REDIS_TIMEOUT_MS = 5_000
 
@@ -21,7 +25,9 @@ await runService({
   about: 'takes payments from the queue, sends each to one processor and settles it',
   variables: WORKER_VARIABLES,
   async start(scope, config, log) {
-    const name = `${config.workerName ?? hostname()}-${randomBytes(4).toString('hex')}`
+    const identity = createIdentity(config.workerName)
+    const { name } = identity
+    const [tally, watch] = [createTally(), watchProcess()]
     const keys = createKeys()
     const connect = async (purpose: string, timeoutMs: number | null) =>
       scope.own(await connectRedis(config.redisUrl, `worker-${purpose}`, timeoutMs, log), client => { client.disconnect() })
@@ -45,8 +51,22 @@ await runService({
       routing: config,
       exchangeEveryMs: config.exchangeEveryMs,
       nowMs: Date.now,
+      tally,
       log
     })
+    const breakerLimits = breakerLimitsOf(config)
+    const report = createWorkerReport(identity, tally, breakerLimits)
+    const makeReport = () => report(watch.read(performance.now()), loop.view(), Date.now())
+    scope.own(startReporter({ name, reports: createReports(redis, keys), makeReport, log }), running => running.stop())
+    if (config.metricsListen) {
+      const [{ serveMetrics }, { createWorkerMetrics }] = await Promise.all([import('../shared/metrics/server.ts'), import('./metrics.ts')])
+      const metrics = createWorkerMetrics({
+        tally, watch, startedAtMs: identity.startedAtMs, view: loop.view,
+        breakerState: processor => stateOf(loop.view()[processor].breaker, Date.now(), breakerLimits),
+        connections: processor => clients[processor].connectionCount()
+      })
+      scope.own(await serveMetrics(config.metricsListen, metrics, log), running => running.close())
+    }
     const preferred = await followPreferred(redis, subscriber, keys, loop.onPublished)
 
     const stopping = new AbortController()

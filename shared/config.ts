@@ -89,6 +89,11 @@ export function optionalText(name: string, spec: { wants: string; about: string;
   }
 }
 
+/** What a process is called, where people read it. */
+export function processName(name: string, about: string): Variable<string | null> {
+  return optionalText(name, { pattern: /^[\w.-]{1,64}$/, wants: '1 to 64 letters, digits, dots, dashes or underscores', about })
+}
+
 /** An http or https origin without path, such as http://payment-processor-default:8080. */
 export function httpOrigin(name: string, spec: { default: string; about: string }): Variable<string> {
   return {
@@ -117,6 +122,11 @@ export function address(name: string, spec: { default: string; about: string }):
     wants: 'unix:/absolute/path.sock (at most 107 bytes of path) or HOST:PORT',
     parse: parseAddress
   }
+}
+
+/** The same; null when unset. */
+export function optionalAddress(name: string, spec: { about: string }): Variable<Address | null> {
+  return { ...address(name, { default: '', about: spec.about }), parse: text => (text === '' ? null : parseAddress(text)) }
 }
 
 function parseAddress(text: string): Address | undefined {

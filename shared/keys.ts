@@ -34,6 +34,10 @@ export function createKeys(tag = 'payments') {
     idsPattern: `${prefix}ids:*`,
     /** Sorted set, worker name → its last sign of life in ms since 1970. */
     workers: `${prefix}workers`,
+    /** Hash, process → what it tells about itself once a second, as JSON; see shared/report/report.ts. */
+    reports: `${prefix}reports`,
+    /** Sorted set, process → when its report came, in ms since 1970. */
+    reported: `${prefix}reported`,
     /** Plain text: default, fallback or none. Expires when nobody publishes. Also the channel that tells of a change. */
     preferredProcessor: `${prefix}preferred-processor`,
     /** Plain text: the name of the one active health monitor. Expires soon after its death. */

@@ -16,6 +16,8 @@ export type StackLayout = Pick<StackOptions, 'environment' | 'redisArguments'> &
   processorUrls: { default: string, fallback: string }
   /** Undefined when the processors run elsewhere. */
   modelPorts: { default: number, fallback: number } | undefined
+  /** Where parts answer GET /metrics, by the part's name; those without a port don't. */
+  metricsPorts: Record<string, number | undefined>
 }
 
 const repository = resolve(import.meta.dirname, '../..')
@@ -46,10 +48,14 @@ export function planStack(layout: StackLayout): PartPlan[][] {
       ...rest
     }
   }
+  const metricsAddress = (name: string, variable: string): Environment => {
+    const port = layout.metricsPorts[name]
+    return port === undefined ? {} : { [variable]: `127.0.0.1:${port}` }
+  }
   const service = (name: string, role: Role, entryFile: string, environment: Environment) => plan(name, {
     command: process.execPath,
     arguments: [entryFile],
-    environment: { ...baseEnvironment(), ...environment, ...layout.environment?.[role] }
+    environment: { ...baseEnvironment(), ...environment, ...metricsAddress(name, 'METRICS_LISTEN'), ...layout.environment?.[role] }
   })
   const model = (name: string, fee: string, port: number) => {
     const environment = { LISTEN: `127.0.0.1:${port}`, FEE: fee, JOURNAL: join(directory, `${name}.journal`) }
@@ -70,12 +76,14 @@ export function planStack(layout: StackLayout): PartPlan[][] {
   ]
   const REDIS_URL = `unix:${redisPath}`
   const processors = { DEFAULT_PROCESSOR_URL: processorUrls.default, FALLBACK_PROCESSOR_URL: processorUrls.fallback }
-  const gateways = gatewayPaths.map((path, index) =>
-    service(`gateway-${index + 1}`, 'gateway', 'gateway/main.ts', { REDIS_URL, LISTEN: `unix:${path}` }))
+  const gateways = gatewayPaths.map((path, index) => {
+    const name = `gateway-${index + 1}`
+    return service(name, 'gateway', 'gateway/main.ts', { REDIS_URL, LISTEN: `unix:${path}`, GATEWAY_NAME: name })
+  })
   const workers = numbered(layout.workers).map(n => `worker-${n}`).map(name =>
     service(name, 'worker', 'processor-worker/main.ts', { REDIS_URL, ...processors, WORKER_NAME: name }))
-  const monitors = numbered(layout.monitors).map(n =>
-    service(`monitor-${n}`, 'monitor', 'health-monitor/main.ts', { REDIS_URL, ...processors }))
+  const monitors = numbered(layout.monitors).map(n => `monitor-${n}`).map(name =>
+    service(name, 'monitor', 'health-monitor/main.ts', { REDIS_URL, ...processors, MONITOR_NAME: name }))
   const haproxy = plan('haproxy', {
     command: 'haproxy',
     // -db: in the foreground, so that its pid and its signals are the balancer's own.
@@ -83,6 +91,7 @@ export function planStack(layout: StackLayout): PartPlan[][] {
     environment: {
       ...baseEnvironment(),
       BIND: `127.0.0.1:${layout.port}`,
+      ...metricsAddress('haproxy', 'METRICS_BIND'),
       ...Object.fromEntries(gatewayPaths.map((path, index) => [`GATEWAY_${index + 1}`, `unix@${path}`]))
     },
     // SIGTERM would cut requests in flight.

@@ -25,6 +25,8 @@ export type StackOptions = {
   processors?: { default: string, fallback: string }
   /** Where the models listen; free ports if missing. */
   processorPorts?: { default: number, fallback: number }
+  /** Where parts answer GET /metrics on the loopback address, by the part's name, e.g. { haproxy: 9101 }; none if missing. */
+  metricsPorts?: Record<string, number | undefined>
   /** Added to what the parts of a role get; parts see nothing else of our own environment but PATH, HOME, TZ, LANG. */
   environment?: Partial<Record<Role, Environment>>
   /** Added to Redis's command line, e.g. ['--maxmemory', '64mb']. */
@@ -118,6 +120,7 @@ async function chooseLayout(options: StackOptions): Promise<StackLayout> {
     gateways: 2,
     workers: 1,
     monitors: 1,
+    metricsPorts: {},
     ...options,
     directory: resolve(options.directory),
     port: options.port === undefined || options.port === 0 ? await findFreePort() : options.port,

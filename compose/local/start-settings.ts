@@ -1,4 +1,4 @@
-// What `npm start` takes from the environment: three settings of its own, and whatever the services document.
+// What `npm start` takes from the environment: a few settings of its own, and whatever the services document.
 import { GATEWAY_VARIABLES } from '../../gateway/config.ts'
 import { MONITOR_VARIABLES } from '../../health-monitor/config.ts'
 import { WORKER_VARIABLES } from '../../processor-worker/config.ts'
@@ -11,6 +11,9 @@ import type { Environment, Role } from './stack.ts'
 /** Where the contest has its processors on the host; the models stand in for them. */
 export const MODEL_PORTS = { default: 8001, fallback: 8002 }
 
+/** In the order of their ports for metrics. */
+const METERED_PARTS = ['haproxy', 'gateway-1', 'gateway-2', 'worker-1', 'monitor-1']
+
 const START_VARIABLES = {
   port: integer('PORT', { default: 9_999, min: 1, max: 65_535, unit: 'TCP port', about: 'Where HAProxy takes HTTP.' }),
   directory: {
@@ -21,6 +24,10 @@ const START_VARIABLES = {
   },
   redisMemoryMb: integer('REDIS_MEMORY_MB', {
     default: 1_024, min: 8, max: 1_048_576, unit: 'MB', about: 'What Redis may use. When it is full, payments get 503 and nothing is forgotten.'
+  }),
+  metricsPort: integer('METRICS_PORT', {
+    default: 0, min: 0, max: 65_530, unit: 'TCP port',
+    about: 'The first of five ports on 127.0.0.1 for GET /metrics: HAProxy, gateway-1, gateway-2, worker-1, monitor-1. 0: none.'
   }),
   appendFsync: oneOf('APPENDFSYNC', ['always', 'everysec', 'no'], {
     default: 'always',
@@ -35,7 +42,7 @@ const START_VARIABLES = {
 }
 
 // Which part listens where, and who it talks to, is the stack's own business.
-const wiring = ['REDIS_URL', 'LISTEN', 'WORKER_NAME', 'DEFAULT_PROCESSOR_URL', 'FALLBACK_PROCESSOR_URL']
+const wiring = ['REDIS_URL', 'LISTEN', 'METRICS_LISTEN', 'GATEWAY_NAME', 'WORKER_NAME', 'MONITOR_NAME', 'DEFAULT_PROCESSOR_URL', 'FALLBACK_PROCESSOR_URL']
 
 const services: Partial<Record<Role, Variables>> = {
   gateway: withoutWiring({ ...GATEWAY_VARIABLES, ...COMMON_VARIABLES }),
@@ -47,6 +54,7 @@ export type StartSettings = {
   port: number
   directory: string
   processors?: { default: string, fallback: string }
+  metricsPorts: Record<string, number>
   environment: Partial<Record<Role, Environment>>
   redisArguments: string[]
   /** How long a part may take to end: a service's own drain time, and some more. */
@@ -57,7 +65,7 @@ export type StartSettings = {
 export function readStartSettings(environment: NodeJS.ProcessEnv): StartSettings {
   const all = Object.assign({}, ...Object.values(services), START_VARIABLES) as Variables
   readConfig(all, environment)
-  const { port, directory, redisMemoryMb, appendFsync, defaultProcessor, fallbackProcessor } = readConfig(START_VARIABLES, environment)
+  const { port, directory, redisMemoryMb, metricsPort, appendFsync, defaultProcessor, fallbackProcessor } = readConfig(START_VARIABLES, environment)
   if ((defaultProcessor === null) !== (fallbackProcessor === null)) {
     throw new ConfigError('set both DEFAULT_PROCESSOR_URL and FALLBACK_PROCESSOR_URL, or none to use the models')
   }
@@ -66,6 +74,7 @@ export function readStartSettings(environment: NodeJS.ProcessEnv): StartSettings
     directory: directory ?? START_VARIABLES.directory.default,
     ...defaultProcessor === null || fallbackProcessor === null ? {}
       : { processors: { default: defaultProcessor, fallback: fallbackProcessor } },
+    metricsPorts: metricsPort === 0 ? {} : Object.fromEntries(METERED_PARTS.map((part, index) => [part, metricsPort + index])),
     redisArguments: ['--maxmemory', `${redisMemoryMb}mb`, '--appendfsync', appendFsync],
     environment: mapValues(services, variables => pick(environment, variables)),
     graceMs: readConfig(COMMON_VARIABLES, environment).drainMs + 3_000

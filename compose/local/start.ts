@@ -111,6 +111,7 @@ Ready. Try this in another terminal:
   curl -i http://localhost:${port}/payments -H 'Content-Type: application/json' \\
     -d '{"correlationId":"${randomUUID()}","amount":19.90}'
   curl http://localhost:${port}/payments-summary
+  curl http://localhost:${port}/status
   ${redisCli} XLEN '${keys.queue}'
   ${redisCli} HGETALL '${keys.totals('default', 'cents', '')}'
   ${redisCli} GET '${keys.preferredProcessor}'

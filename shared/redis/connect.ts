@@ -50,18 +50,19 @@ export async function connectRedis(
   })
 
   // One line when it is lost and one when it is back; ioredis reports each failed attempt.
-  let isLost = false
-  redis.on('error', (error: NodeJS.ErrnoException) => {
-    if (!isLost) log.error({ connection: name, reason: error.code ?? error.message }, 'Redis lost')
-    isLost = true
-  })
+  let lostAtMs: number | undefined
+  const noteLost = (reason: string) => {
+    if (lostAtMs !== undefined) return
+    lostAtMs = performance.now()
+    log.error({ connection: name, reason }, 'Redis lost')
+  }
+  redis.on('error', (error: NodeJS.ErrnoException) => { noteLost(error.code ?? error.message) })
   redis.on('close', () => {
-    if (!isLost && redis.status !== 'end') log.error({ connection: name, reason: 'connection closed' }, 'Redis lost')
-    isLost = true
+    if (redis.status !== 'end') noteLost('connection closed')
   })
   redis.on('ready', () => {
-    if (isLost) log.warn({ connection: name }, 'Redis back')
-    isLost = false
+    if (lostAtMs !== undefined) log.warn({ connection: name, afterMs: Math.round(performance.now() - lostAtMs) }, 'Redis back')
+    lostAtMs = undefined
   })
 
   await new Promise<void>((resolve, reject) => {

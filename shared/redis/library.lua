@@ -387,6 +387,82 @@ local function hold_lease(keys, args)
   return 1
 end
 
+--[[ report: keeps what a process tells about itself, until it tells more or has been silent for too long.
+
+  KEYS  1 reports hash   2 reported sorted set
+  ARGV  1 process   2 its report   3 how long a silent process is remembered, in ms
+  Returns 0. Times are Redis's own.
+
+  Nothing of it goes to the append-only log or to a replica: after a crash it is worth nothing, and a write a second for each
+  process would make the log grow, and the disk sync, for ever.
+]]
+local function report(keys, args)
+  redis.set_repl(redis.REPL_NONE)
+  local time = redis.call('TIME')
+  local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+  redis.call('HSET', keys[1], args[1], args[2])
+  redis.call('ZADD', keys[2], string.format('%.0f', now_ms), args[1])
+  for _, name in ipairs(redis.call('ZRANGEBYSCORE', keys[2], '-inf', string.format('(%.0f', now_ms - args[3]))) do
+    redis.call('HDEL', keys[1], name)
+    redis.call('ZREM', keys[2], name)
+  end
+  return 0
+end
+
+-- Id of the oldest entry after another one, or '' if there is none.
+local function next_entry(queue, after)
+  local entry = redis.call('XRANGE', queue, after, '+', 'COUNT', 1)[1]
+  return entry and entry[1] or ''
+end
+
+--[[ observe: reads the state of the whole system, at a cost that does not depend on the length of the queue.
+
+  KEYS  1 queue stream   2 in-flight hash   3 dead-letter stream   4 workers sorted set   5 reports hash   6 reported sorted set
+        7 preferred processor   8 health monitor's lease   9 default's health hash   10 fallback's health hash
+  ARGV  1 consumer group
+  Returns { now in ms, { payments unsettled, in flight, dead letters }, oldest entry id, oldest entry id that waits ('' for none),
+        preferred ('' for nobody's word), lease ('' for nobody), { field, value, ... } of default's and of fallback's health,
+        { worker, last sign of life, ... }, { worker, payments pending, ... }, { process, time of its report, report, ... },
+        { INFO of memory and persistence } }.
+]]
+local function observe(keys, args)
+  local queue, group = keys[1], args[1]
+  local time = redis.call('TIME')
+  local oldest, oldest_waiting = next_entry(queue, '-'), nil
+  local consumers = {}
+  -- An error where the queue or its group does not exist yet: then everything waits.
+  local groups = redis.pcall('XINFO', 'GROUPS', queue)
+  for _, info in ipairs(groups.err and {} or groups) do
+    if info[2] == group then
+      local held = redis.call('XPENDING', queue, group, '-', '+', 1, HELD)[1]
+      -- Held payments were delivered before, so they are older than those that never were.
+      oldest_waiting = held and held[1] or next_entry(queue, '(' .. info[8])
+      for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', queue, group)) do
+        if consumer[2] ~= HELD then
+          consumers[#consumers + 1] = consumer[2]
+          consumers[#consumers + 1] = tostring(consumer[4])
+        end
+      end
+    end
+  end
+
+  local reports = {}
+  local reported = redis.call('ZRANGE', keys[6], 0, -1, 'WITHSCORES')
+  for index = 1, #reported, 2 do
+    reports[#reports + 1] = reported[index]
+    reports[#reports + 1] = reported[index + 1]
+    reports[#reports + 1] = redis.call('HGET', keys[5], reported[index]) or ''
+  end
+  return {
+    string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)),
+    { redis.call('XLEN', queue), redis.call('HLEN', keys[2]), redis.call('XLEN', keys[3]) },
+    oldest, oldest_waiting or oldest, redis.call('GET', keys[7]) or '', redis.call('GET', keys[8]) or '',
+    redis.call('HGETALL', keys[9]), redis.call('HGETALL', keys[10]),
+    redis.call('ZRANGE', keys[4], 0, -1, 'WITHSCORES'), consumers, reports,
+    { redis.call('INFO', 'memory') .. redis.call('INFO', 'persistence') }
+  }
+end
+
 -- Draining must go on when memory is full: only accepting may be refused for it.
 local ALWAYS = { 'allow-oom' }
 redis.register_function { function_name = 'accept_@VERSION@', callback = accept }
@@ -401,3 +477,5 @@ redis.register_function { function_name = 'bury_@VERSION@', callback = bury, fla
 redis.register_function { function_name = 'redrive_@VERSION@', callback = redrive }
 redis.register_function { function_name = 'sum_@VERSION@', callback = sum, flags = { 'no-writes' } }
 redis.register_function { function_name = 'hold_lease_@VERSION@', callback = hold_lease, flags = ALWAYS }
+redis.register_function { function_name = 'report_@VERSION@', callback = report, flags = ALWAYS }
+redis.register_function { function_name = 'observe_@VERSION@', callback = observe, flags = { 'no-writes' } }

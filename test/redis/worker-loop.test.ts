@@ -11,6 +11,7 @@ import type { ProcessorClient } from '../../processor-worker/client.ts'
 import { createWorkerLoop, type WorkerLoop } from '../../processor-worker/loop.ts'
 import type { SendOutcome } from '../../processor-worker/outcome.ts'
 import { ROUTING_VARIABLES } from '../../processor-worker/routing-parameters.ts'
+import { createTally } from '../../processor-worker/tally.ts'
 import { readConfig } from '../../shared/config.ts'
 import { eventually, PATIENCE_MS } from '../support/eventually.ts'
 import { newPayment, required } from '../support/payments.ts'
@@ -34,6 +35,7 @@ function startLoop(t: TestContext, functions: Functions) {
       const requestedAtMs = stored.get(correlationId)
       return Promise.resolve(requestedAtMs === undefined ? { kind: 'absent' } : { kind: 'stored', requestedAtMs, amount: 19.9 })
     },
+    connectionCount: () => 0,
     close: () => Promise.resolve()
   }
   const loop: WorkerLoop = createWorkerLoop({
@@ -47,6 +49,7 @@ function startLoop(t: TestContext, functions: Functions) {
     routing: { ...readConfig(ROUTING_VARIABLES, {}), breakerOpenMs: 10 },
     exchangeEveryMs: 0,
     nowMs: Date.now,
+    tally: createTally(),
     log: createLog('test', 'silent')
   })
   let crash: unknown

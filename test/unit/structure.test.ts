@@ -9,7 +9,10 @@ const ROOT = join(import.meta.dirname, '..', '..')
 const SERVICES = ['gateway', 'processor-worker', 'health-monitor'] as const
 const PURE = [
   'shared/money.ts', 'shared/payment.ts', 'shared/keys.ts', 'shared/totals.ts', 'shared/config.ts', 'shared/id-memory.ts', 'gateway/payment-body.ts', 'gateway/problem.ts', 'gateway/summary.ts', 'gateway/payment-status.ts',
-  'processor-worker/breaker.ts', 'processor-worker/routing.ts', 'processor-worker/routing-parameters.ts', 'processor-worker/observed.ts', 'processor-worker/outcome.ts', 'health-monitor/preference.ts', 'processor-worker/commands/audit-differences.ts', 'shared/table.ts'
+  'processor-worker/breaker.ts', 'processor-worker/routing.ts', 'processor-worker/routing-parameters.ts', 'processor-worker/observed.ts', 'processor-worker/outcome.ts', 'health-monitor/preference.ts', 'processor-worker/commands/audit-differences.ts', 'shared/table.ts',
+  'shared/report/histogram.ts', 'shared/report/recent.ts', 'shared/report/report.ts', 'shared/report/cgroup.ts',
+  ...['tally', 'report', 'status/figures', 'status/money', 'status/preferred', 'status/problems', 'status/processes', 'status/render', 'status/verdict', 'status/words'].map(name => `gateway/${name}.ts`),
+  'processor-worker/tally.ts', 'processor-worker/report.ts', 'health-monitor/tally.ts'
 ]
 
 /** Paths of the TypeScript files below a folder, from the root. */
@@ -23,8 +26,8 @@ type Import = { file: string; specifier: string; isTypeOnly: boolean; target: st
 
 function importsOf(file: string): Import[] {
   const text = readFileSync(join(ROOT, file), 'utf8')
-  return [...text.matchAll(/^\s*(?:import|export)\s+(type\s)?[^'"`;]*?from\s+'([^']+)'|^import\s+'([^']+)'/gm)].map(match => {
-    const specifier = match[2] ?? match[3] ?? ''
+  return [...text.matchAll(/^\s*(?:import|export)\s+(type\s)?[^'"`;]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm)].map(match => {
+    const specifier = match[2] ?? match[3] ?? match[4] ?? ''
     const target = specifier.startsWith('.') ? normalize(join(dirname(file), specifier)) : undefined
     return { file, specifier, isTypeOnly: match[1] !== undefined, target }
   })
@@ -36,6 +39,7 @@ const sharedFiles = filesBelow('shared')
 test('the parser of this test sees imports', () => {
   const specifiers = importsOf('gateway/server.ts').map(({ specifier }) => specifier)
   for (const specifier of ['node:crypto', 'uWebSockets.js', './intake.ts', '../shared/money.ts']) assert(specifiers.includes(specifier), specifier)
+  assert(importsOf('gateway/main.ts').some(({ specifier }) => specifier === './metrics.ts'), 'those on demand as well')
 })
 
 test('a service imports itself and shared/ only, and shared/ nothing outside', () => {
@@ -64,7 +68,7 @@ test('pure files import types and pure files only, and read no clock', () => {
 
 test('each service uses the packages it needs and no other', () => {
   const allowed: Record<string, string[]> = {
-    gateway: ['uWebSockets.js', 'ioredis'], 'processor-worker': ['undici', 'ioredis'], 'health-monitor': ['undici', 'ioredis'], shared: ['ioredis', 'pino']
+    gateway: ['uWebSockets.js', 'ioredis'], 'processor-worker': ['undici', 'ioredis'], 'health-monitor': ['undici', 'ioredis'], shared: ['ioredis', 'pino', 'prom-client']
   }
   for (const { file, specifier, target } of [...serviceFiles, ...sharedFiles].flatMap(importsOf)) {
     if (target !== undefined || specifier.startsWith('node:')) continue

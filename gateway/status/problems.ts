@@ -1,0 +1,128 @@
+import { PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
+import type { Figures, ProcessorFigures } from './figures.ts'
+import type { ProcessSign } from './processes.ts'
+import { clock, counted, duration, listed, megabytes, words } from './words.ts'
+
+/** A payment that has waited for longer than this is worth a word: most are sent within milliseconds. */
+const WAITING_SECONDS = 2
+/** A payment that is not settled after this has an open outcome: no answer takes longer, see PROCESSOR_TIMEOUT_MS. */
+const OPEN_OUTCOME_SECONDS = 20
+/** From here on Redis is nearly full. */
+const NEARLY_FULL = 0.9
+
+/** What is wrong, a sentence each, the worst first; empty when all is well. Covers what docs/guarantees.md calls a fault and can be seen. */
+export function problemsOf(figures: Figures): string[] {
+  return [
+    ...redisProblems(figures),
+    ...gatewayProblems(figures),
+    ...workerProblems(figures),
+    ...processorProblems(figures),
+    ...monitorProblems(figures),
+    ...queueProblems(figures)
+  ]
+}
+
+/** What a gateway says when Redis does not answer: the figures it has are old, so nothing else can be said. */
+export function redisLostProblems(silentSeconds: number, lostAt: string, reason: string): string[] {
+  return [
+    `Redis does not answer (${reason}), for ${duration(silentSeconds)} since ${clock(lostAt)}: new payments get 503 and nothing is settled. ` +
+    'What was accepted is kept. All other figures are from before.'
+  ]
+}
+
+function redisProblems({ redis: { usedBytes, maxBytes, canWriteLog } }: Figures): string[] {
+  const problems: string[] = []
+  if (!canWriteLog) problems.push('Redis can not write its append-only log: look at its disk. Until it can, payments get 503 and nothing is settled.')
+  if (maxBytes === null || usedBytes < maxBytes * NEARLY_FULL) return problems
+  const filled = `${megabytes(usedBytes)} of ${megabytes(maxBytes)}`
+  problems.push(usedBytes >= maxBytes
+    ? `Redis is full, ${filled}: new payments get 503 until some are settled, which goes on.`
+    : `Redis is nearly full, ${filled}. When it is full, new payments get 503.`)
+  return problems
+}
+
+function gatewayProblems({ gateways }: Figures): string[] {
+  const refusing = gateways.flatMap(({ label, refusing: trouble }) => trouble === null ? []
+    : [`${label} refuses payments with 503 since ${clock(trouble.since)}, ${words(trouble.answers)} in the last 10 s: ${trouble.reason}`])
+  return [...refusing, ...gateways.filter(isSilent).map(gateway => `${silence(gateway)}. Its clients are served by the others.`)]
+}
+
+function workerProblems({ workers }: Figures): string[] {
+  const alive = workers.filter(({ isAlive }) => isAlive)
+  const silent = workers.filter(isSilent).map(worker => {
+    const what = worker.pending === 0 ? 'It holds no payments.' : alive.length > 0
+      ? `Another worker takes over the ${counted(worker.pending, 'payment')} it has.`
+      : `${counted(worker.pending, 'payment')} it has will be taken over when a worker lives.`
+    return `${silence(worker)}. ${what}`
+  })
+  return alive.length > 0 ? silent : ['No worker lives: payments are accepted and wait, and nothing is settled until one is started.', ...silent]
+}
+
+function processorProblems({ processors }: Figures): string[] {
+  const failing = PROCESSOR_NAMES.filter(name => processors[name].verdict === 'fails')
+  if (failing.length === PROCESSOR_NAMES.length) {
+    const each = PROCESSOR_NAMES.map(name => troubleOf(name, processors[name]))
+    return [`Both processors fail: payments are accepted and wait. ${each.join(' ')}`]
+  }
+  return PROCESSOR_NAMES.flatMap(name => {
+    switch (processors[name].verdict) {
+      case 'works':
+        return []
+      case 'fails-for-some':
+      case 'said-to-fail':
+        return [troubleOf(name, processors[name])]
+      case 'fails':
+        return [`${troubleOf(name, processors[name])} ${name === 'default' ? 'Payments wait for it for a while, then go to fallback, the dearer one.'
+          : 'Payments go to default; what default can not take waits.'}`]
+    }
+  })
+}
+
+function troubleOf(name: ProcessorName, { verdict, breakers, health }: ProcessorFigures): string {
+  const published = health?.failing === true ? `its health poll ${duration(health.ageSeconds)} ago said so` : undefined
+  if (verdict === 'said-to-fail') return `The ${name} processor is called failing: ${String(published)}. The workers have seen nothing of it.`
+  const open = breakers.filter(({ state }) => state !== 'CLOSED')
+  if (open.length === 0) return `The ${name} processor fails: ${String(published)}.`
+  const which = open.map(({ worker, state, since, openSeconds }) =>
+    `${state} at ${worker}${since === null ? '' : ` since ${clock(since)}, ${duration(openSeconds ?? 0)}`}`)
+  const some = verdict === 'fails' ? '' : ` for ${open.length} of ${counted(breakers.length, 'worker')}`
+  return `The ${name} processor fails${some}: its breaker is ${listed(which)}${published === undefined ? '' : `, and ${published}`}.`
+}
+
+function monitorProblems({ monitors, processors, isPolled }: Figures): string[] {
+  const problems: string[] = []
+  if (!isPolled) problems.push('Nobody polls the health of the processors: no health monitor is active. The workers go by what they see themselves.')
+  const silent = monitors.filter(isSilent)
+  problems.push(...silent.map(monitor => `${silence(monitor)}.${isPolled ? ' Another monitor polls.' : ''}`))
+  if (!isPolled) return problems
+  const unheard = PROCESSOR_NAMES.filter(name => processors[name].health === null)
+  if (unheard.length > 0) problems.push(`Nothing is known of the health of ${listed(unheard)}: no poll was answered of late.`)
+  return problems
+}
+
+function queueProblems({ queue, acceptedPerSecond, settledPerSecond }: Figures): string[] {
+  const problems: string[] = []
+  const { waiting, oldestWaitingSeconds, oldestSeconds, deadLetters } = queue
+  const isWaiting = waiting > 0 && oldestWaitingSeconds !== null && oldestWaitingSeconds > WAITING_SECONDS
+  if (isWaiting) {
+    const trend = acceptedPerSecond > settledPerSecond ? 'their number grows' : settledPerSecond > acceptedPerSecond ? 'their number falls' : 'their number stays'
+    problems.push(`${counted(waiting, 'payment waits', 'payments wait')} in the queue, the oldest for ${duration(oldestWaitingSeconds)}, and ${trend}: ` +
+      `${words(acceptedPerSecond)} a second are accepted, ${words(settledPerSecond)} settled.`)
+  }
+  if (oldestSeconds !== null && oldestSeconds > OPEN_OUTCOME_SECONDS && oldestSeconds > (oldestWaitingSeconds ?? 0)) {
+    problems.push(`A payment that was accepted ${duration(oldestSeconds)} ago is still in flight: its outcome is open, and it stays at its processor until that tells.`)
+  }
+  if (deadLetters > 0) {
+    problems.push(`${counted(deadLetters, 'dead letter waits', 'dead letters wait')}: a processor refused these payments for good. ` +
+      '`npm run redrive` shows them and puts them back.')
+  }
+  return problems
+}
+
+function isSilent({ isAlive }: ProcessSign): boolean {
+  return !isAlive
+}
+
+function silence({ label, silentSeconds }: ProcessSign): string {
+  return silentSeconds === null ? `${label} has shown no sign of life yet` : `${label} has shown no sign of life for ${duration(silentSeconds)}`
+}

@@ -1,0 +1,24 @@
+import { decimalFromCents } from '../../shared/money.ts'
+import { PROCESSOR_NAMES } from '../../shared/payment.ts'
+import type { Status } from './source.ts'
+
+// Node 22 has it, TypeScript's library does not know it yet: a value that stands in the JSON as it is written.
+const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown }
+
+/** The body of `GET /status`, for people as well: indented. Money as decimals, exact at any size. */
+export function renderStatus(status: Status): string {
+  const money = (cents: bigint) => rawJSON(decimalFromCents(cents))
+  const { settled, fees, net, allOnFallback } = status.money
+  const processors = Object.fromEntries(PROCESSOR_NAMES.map(name => {
+    const { settled: books, ...rest } = status.processors[name]
+    return [name, { ...rest, settled: { payments: rawJSON(books.payments.toString()), amount: money(books.amount), fees: money(books.fees) } }]
+  }))
+  return `${JSON.stringify({
+    ...status,
+    processors,
+    money: {
+      settled: money(settled), fees: money(fees), net: money(net),
+      allOnFallback: { fees: money(allOnFallback.fees), net: money(allOnFallback.net) }
+    }
+  }, null, 2)}\n`
+}

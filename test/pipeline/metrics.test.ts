@@ -1,0 +1,136 @@
+// Goal: each process, HAProxy included, tells its metrics at an internal address and nowhere else, in a form that promtool has nothing
+// to say about, and they count what really happened.
+// Method: the real pipeline, payments of each kind, every endpoint scraped before and after.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { describe, it, type TestContext } from 'node:test'
+import { findFreePort } from '../../compose/local/ports.ts'
+import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
+import { newPayment, newPayments } from '../support/payments.ts'
+import { startTestPipeline } from '../support/pipeline.ts'
+
+const OURS = ['gateway-1', 'gateway-2', 'worker-1', 'monitor-1']
+const metricsPorts = Object.fromEntries(await Promise.all(['haproxy', ...OURS].map(async part => [part, await findFreePort()] as const)))
+const pipeline = await startTestPipeline({ metricsPorts })
+
+async function scrape(part: string): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${metricsPorts[part]}/metrics`)
+  assert.equal(response.status, 200)
+  assert.match(response.headers.get('content-type') ?? '', /^text\/plain/)
+  return await response.text()
+}
+
+/** Sample → value, as they are written: 'name{label="value"}'. */
+function samplesOf(text: string): Map<string, number> {
+  const lines = text.split('\n').filter(line => line !== '' && !line.startsWith('#'))
+  return new Map(lines.map(line => {
+    const space = line.lastIndexOf(' ')
+    return [line.slice(0, space), Number(line.slice(space + 1))]
+  }))
+}
+
+const samples = async (part: string) => samplesOf(await scrape(part))
+
+/** The sum of a sample over several processes. */
+async function sumOf(parts: readonly string[], name: string): Promise<number> {
+  const all = await Promise.all(parts.map(samples))
+  return all.reduce((sum, each) => sum + (each.get(name) ?? NaN), 0)
+}
+
+const GATEWAYS = ['gateway-1', 'gateway-2']
+
+describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
+  it('counts what happened', async () => {
+    const { default: processor } = pipeline.admins
+    await Promise.all(newPayments(40).map(pipeline.pay))
+    await pipeline.untilSettled()
+    const duplicate = newPayment()
+    for (let times = 0; times < 3; times++) await pipeline.pay(duplicate)
+    await fetch(`${pipeline.stack.url}/payments`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })
+    await processor.setFaults([{ kind: 'status', status: 429, next: 2 }, { kind: 'status', status: 404, next: 1 }])
+    await Promise.all(newPayments(5).map(pipeline.pay))
+    await pipeline.untilSettled()
+
+    for (const [outcome, count] of Object.entries({ accepted: 46, duplicate: 2, invalid: 1, conflict: 0, refused: 0 })) {
+      assert.equal(await sumOf(GATEWAYS, `payments_received_total{outcome="${outcome}"}`), count, outcome)
+    }
+    assert.equal(await sumOf(GATEWAYS, 'payment_accept_duration_seconds_count'), 48)
+    const worker = await samples('worker-1')
+    for (const [status, count] of Object.entries({ booked: 45, 'not-booked': 2, rejected: 1, 'already-booked': 0, unknown: 0 })) {
+      assert.equal(worker.get(`payment_requests_total{processor="default",status="${status}"}`), count, status)
+    }
+    assert.equal(worker.get('payment_duration_seconds_count{processor="default"}'), 48)
+    assert.equal(worker.get('payment_duration_seconds_bucket{le="+Inf",processor="default"}'), 48)
+    assert.equal(worker.get('payments_counted_total{processor="default"}'), 45)
+    assert.equal(worker.get('payment_breaker_state{processor="default",state="CLOSED"}'), 1)
+    assert((worker.get('active_connections{peer="default"}') ?? 0) > 0)
+    for (const part of OURS) {
+      const process = await samples(part)
+      assert((process.get('process_cpu_seconds_total') ?? 0) > 0 && (process.get('process_resident_memory_bytes') ?? 0) > 1e7, part)
+      assert((process.get('nodejs_eventloop_lag_p99_seconds') ?? -1) >= 0, part)
+    }
+  })
+
+  it('tells the figures of the whole system at each gateway', async () => {
+    for (const part of GATEWAYS) {
+      await eventually(`${part} tells all of it`, PATIENCE_MS, async () => {
+        const system = await samples(part)
+        return system.get('payments_settled_total{processor="default"}') === 45 && system.get('payment_dead_letters') === 1
+          && system.get('payments_settled_cents_total{processor="default"}') === 45 * 1_990 && system.get('payment_redis_up') === 1
+          && system.get('payment_queue_length') === 0 && system.get('payment_queue_oldest_age_seconds') === 0 && system.get('payments_in_flight') === 0
+          && system.get('payment_workers_alive') === 1 && system.get('payment_gateways_alive') === 2 && system.get('payment_health_polled') === 1
+          && system.get('payment_processor_up{processor="default"}') === 1 && system.get('payment_processor_said_to_fail{processor="fallback"}') === 0
+          && system.get('payment_processor_breakers{processor="default",state="CLOSED"}') === 1 && system.get('payment_problems') === 1
+      })
+    }
+  })
+
+  it('counts polls of health that fail', async () => {
+    await pipeline.admins.fallback.setFailing(true)
+    await eventually('a poll that told so is counted', PATIENCE_MS, async () =>
+      (await samples('monitor-1')).get('health_check_failures_total{processor="fallback"}') === 1)
+    assert.equal((await samples('monitor-1')).get('health_check_failures_total{processor="default"}'), 0)
+    assert.equal((await samples('monitor-1')).get('health_monitor_active'), 1)
+  })
+
+  it('tells HAProxy\'s own, and nothing but metrics there', async () => {
+    const haproxy = await samples('haproxy')
+    assert([...haproxy.keys()].some(name => name.startsWith('haproxy_frontend_http_requests_total{proxy="clients"')))
+    assert.equal((await fetch(`http://127.0.0.1:${metricsPorts.haproxy}/payments-summary`)).status, 404)
+  })
+
+  it('is nowhere else: not where clients connect, and no other path or method there', async () => {
+    assert.equal((await pipeline.get('/metrics')).status, 404)
+    const worker = `http://127.0.0.1:${metricsPorts['worker-1']}`
+    assert.deepEqual([(await fetch(`${worker}/status`)).status, (await fetch(`${worker}/metrics`, { method: 'POST' })).status], [404, 405])
+  })
+
+  it('leaves out what only Redis knows while Redis is away', async () => {
+    const redis = pipeline.stack.part('redis')
+    redis.kill('SIGSTOP')
+    try {
+      await eventually('it is noticed', PATIENCE_MS, async () => (await samples('gateway-1')).get('payment_redis_up') === 0)
+      const without = await samples('gateway-1')
+      for (const name of ['payment_queue_length', 'payments_settled_total{processor="default"}', 'payment_workers_alive']) assert(!without.has(name), name)
+      assert(without.has('payments_received_total{outcome="accepted"}'))
+    } finally {
+      redis.kill('SIGCONT')
+    }
+    await eventually('they are back', PATIENCE_MS, async () => (await samples('gateway-1')).get('payment_queue_length') === 0)
+  })
+
+  for (const part of OURS) {
+    it(`promtool finds nothing to say about ${part}`, async t => { checkWithPromtool(t, await scrape(part)) })
+  }
+})
+
+/** Skips where promtool is not installed. */
+function checkWithPromtool(t: TestContext, text: string): void {
+  const { error, status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })
+  if (error) {
+    t.skip(`promtool is missing (${error.message}): install Debian's package prometheus`)
+    return
+  }
+  assert.equal(`${stdout}${stderr}`, '')
+  assert.equal(status, 0)
+}

@@ -1,0 +1,230 @@
+// Goal: GET /status tells the same of the whole system whichever gateway answers, names each fault in words while it lasts and is
+// silent about it afterwards; and each fault leaves a line in the logs with the figures to act on.
+// Method: the real pipeline, faults made for real, by signals and by the processors' models.
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { Client } from 'undici'
+import type { Status } from '../../gateway/status/source.ts'
+import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
+import { newPayment, newPayments } from '../support/payments.ts'
+import { startTestPipeline } from '../support/pipeline.ts'
+import { startService, type LogLine } from '../support/service.ts'
+
+/** As it arrives: money is a number there. */
+type Told = { [Key in keyof Status]: Key extends 'money' | 'processors' ? Numbers<Status[Key]> : Status[Key] }
+type Numbers<T> = T extends bigint ? number : T extends readonly unknown[] ? T : T extends object ? { [Key in keyof T]: Numbers<T[Key]> } : T
+
+const pipeline = await startTestPipeline({ environment: { gateway: { REDIS_TIMEOUT_MS: '500' } } })
+const { stack, redis, keys, admins } = pipeline
+
+async function status(): Promise<Told> {
+  const { status: code, body } = await pipeline.get('/status')
+  assert.equal(code, 200, body)
+  return JSON.parse(body) as Told
+}
+
+function clientOf(socketPath: string): Client {
+  const client = new Client('http://gateway', { socketPath })
+  after(() => client.destroy())
+  return client
+}
+
+async function ask(client: Client, path: string, method: 'GET' | 'POST' | 'HEAD' = 'GET') {
+  const { statusCode, headers, body } = await client.request({ method, path })
+  return { code: statusCode, headers, text: await body.text() }
+}
+
+/** Returns once the status has a sentence for each pattern. */
+async function untilTold(...patterns: RegExp[]): Promise<void> {
+  let last: string[] = []
+  try {
+    await eventually(`told of ${patterns.join(' and ')}`, PATIENCE_MS, async () => {
+      last = (await status()).problems
+      return patterns.every(pattern => last.some(sentence => pattern.test(sentence)))
+    })
+  } catch (error) {
+    throw new Error(`it told: ${JSON.stringify(last, null, 1)}`, { cause: error })
+  }
+}
+
+async function untilWell(): Promise<void> {
+  let last: string[] = []
+  try {
+    await eventually('nothing is wrong', PATIENCE_MS, async () => {
+      const { problems, isCurrent } = await status()
+      last = problems
+      return problems.length === 0 && isCurrent
+    })
+  } catch (error) {
+    throw new Error(`it told: ${JSON.stringify(last, null, 1)}`, { cause: error })
+  }
+}
+
+async function payMany(count: number): Promise<void> {
+  await Promise.all(newPayments(count).map(pipeline.pay))
+}
+
+describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
+  const folder = dirname(stack.redisPath)
+  const gateways = [1, 2].map(n => clientOf(join(folder, `gateway-${n}.sock`)))
+
+  it('tells the whole system, whichever gateway answers', async () => {
+    await untilWell()
+    await payMany(30)
+    await pipeline.pay(newPayment(19_990))
+    const duplicate = newPayment()
+    for (let times = 0; times < 4; times++) await pipeline.pay(duplicate)
+    await pipeline.untilSettled()
+    const { default: books } = await pipeline.summary()
+
+    const [one, other] = await eventually('both gateways know all of it', PATIENCE_MS, async () => {
+      const both = await Promise.all(gateways.map(async client => JSON.parse((await ask(client, '/status')).text) as Told))
+      return both.every(({ problems, accepting, processors }) =>
+        problems.length === 0 && accepting.answers.accepted === 32 && processors.default.answers.booked === 32) ? both : false
+    }) as [Told, Told]
+    assert.deepEqual([one.answeredBy, other.answeredBy], ['gateway-1', 'gateway-2'])
+    for (const told of [one, other]) {
+      assert(told.isCurrent && told.isPolled)
+      assert.deepEqual(told.accepting.answers, { accepted: 32, duplicate: 3, conflict: 0, invalid: 0, refused: 0 })
+      const { p50Ms, p99Ms, count } = told.accepting.latency
+      assert(count === 35 && p50Ms !== null && p99Ms !== null && p50Ms > 0 && p50Ms <= p99Ms, JSON.stringify(told.accepting.latency))
+      assert.deepEqual(told.processors.default.settled, { payments: books.requests, amount: books.cents / 100, fees: Math.round(books.cents * 0.05) / 100 })
+      assert.deepEqual(told.processors.fallback.settled, { payments: 0, amount: 0, fees: 0 })
+      assert.equal(told.money.settled, books.cents / 100)
+      assert.equal(told.money.allOnFallback.fees, Math.round(books.cents * 0.15) / 100)
+      assert.deepEqual(told.processors.default.breakers.map(({ worker, state }) => ({ worker, state })), [{ worker: 'worker-1', state: 'CLOSED' }])
+      assert.equal(told.processors.default.successRate, 1)
+      assert.equal(told.processors.default.health?.failing, false)
+      assert.deepEqual(told.queue, { unsettled: 0, waiting: 0, inFlight: 0, oldestSeconds: null, oldestWaitingSeconds: null, deadLetters: 0 })
+      assert.deepEqual(told.gateways.map(({ label, isAlive }) => ({ label, isAlive })), [1, 2].map(n => ({ label: `gateway-${n}`, isAlive: true })))
+      assert.deepEqual([told.workers.map(({ label }) => label), told.monitors.map(({ label }) => label)], [['worker-1'], ['monitor-1']])
+      assert.equal(told.preferred.processor, 'default')
+      assert(told.redis.usedBytes > 500_000)
+    }
+  })
+
+  it('is JSON that nobody keeps, for GET alone', async () => {
+    const [client] = gateways as [Client]
+    const { headers } = await ask(client, '/status')
+    assert.deepEqual([headers['content-type'], headers['cache-control']], ['application/json', 'no-store'])
+    assert.deepEqual([(await ask(client, '/status', 'POST')).code, (await ask(client, '/status', 'HEAD')).code], [405, 405])
+  })
+
+  it('is closed where clients connect if STATUS=closed, and told at the internal address', async () => {
+    const own = await mkdtemp(join(tmpdir(), 'gateway-'))
+    after(() => rm(own, { recursive: true, force: true }))
+    const [publicPath, internalPath] = [join(own, 'http.sock'), join(own, 'metrics.sock')]
+    const gateway = startService('gateway', {
+      REDIS_URL: `unix:${stack.redisPath}`, LISTEN: `unix:${publicPath}`, METRICS_LISTEN: `unix:${internalPath}`, STATUS: 'closed', GATEWAY_NAME: 'closed'
+    })
+    await gateway.untilLogged('ready')
+    const [outside, inside] = [clientOf(publicPath), clientOf(internalPath)]
+    assert.deepEqual([(await ask(outside, '/status')).code, (await ask(outside, '/metrics')).code], [404, 404])
+    assert.equal((JSON.parse((await ask(inside, '/status')).text) as Told).answeredBy, 'closed')
+    gateway.kill('SIGTERM')
+    await gateway.exited
+    // Who leaves on purpose is not missed.
+    assert.deepEqual((await redis.hkeys(keys.reports)).filter(name => name.startsWith('closed')), [])
+  })
+
+  it('says that default fails, then that both do, and what waits', async () => {
+    await admins.default.setFailing(true)
+    await payMany(5)
+    await untilTold(/^The default processor fails: its breaker is (OPEN|HALF_OPEN) at worker-1 since \d\d:\d\d:\d\d UTC, .*wait for it/)
+    await admins.fallback.setFailing(true)
+    await payMany(5)
+    await untilTold(/^Both processors fail: payments are accepted and wait\./, /^\d+ payments wait in the queue, the oldest for /)
+    const { queue, processors } = await status()
+    assert(queue.waiting > 0 && (queue.oldestWaitingSeconds ?? 0) > 1, JSON.stringify(queue))
+    assert((processors.default.successRate ?? 0) < 1)
+    for (const admin of Object.values(admins)) await admin.setFailing(false)
+    await pipeline.untilSettled()
+    await untilWell()
+  })
+
+  it('says who is dead, that nobody polls, and that a dead letter waits', async () => {
+    await admins.default.setFaults([{ kind: 'status', status: 404, next: 1 }])
+    await pipeline.pay(newPayment())
+    await pipeline.untilSettled()
+    await admins.default.setFaults()
+    await admins.default.setHolding(true)
+    await payMany(7)
+    await admins.default.until(({ running }) => running === 7)
+    const dead = ['worker-1', 'monitor-1', 'gateway-2'].map(name => stack.part(name))
+    for (const part of dead) part.kill('SIGKILL')
+    await Promise.all(dead.map(part => part.exited))
+    await untilTold(
+      /^1 dead letter waits:/, /^No worker lives: payments are accepted and wait/, /^worker-1 has shown no sign of life for .* 7 payments it has will be taken over/,
+      /^Nobody polls the health of the processors/, /^monitor-1 has shown no sign of life/, /^gateway-2 has shown no sign of life/)
+    for (const part of dead) await part.start()
+    await admins.default.setHolding(false)
+    await pipeline.untilSettled()
+    await redis.del(keys.deadLetters)
+    await untilWell()
+  })
+
+  it('says that Redis is full, and who refuses', async () => {
+    await redis.config('SET', 'maxmemory', '1mb')
+    assert.equal((await pipeline.pay(newPayment())).status, 503)
+    await untilTold(/^Redis is full, \d+\.\d MB of 1\.0 MB: new payments get 503/, /^gateway-[12] refuses payments with 503 since .*: The queue is out of memory\.$/)
+    await redis.config('SET', 'maxmemory', '0')
+    // Through both gateways, which balance by turns.
+    for (let times = 0; times < 4; times++) await pipeline.pay(newPayment())
+    await untilWell()
+  })
+
+  it('says that Redis does not answer, although no gateway is healthy, with the last figures', async () => {
+    const part = stack.part('redis')
+    const before = await status()
+    part.kill('SIGSTOP')
+    await untilTold(/^Redis does not answer \(.*\), for .* since \d\d:\d\d:\d\d UTC: new payments get 503/)
+    await eventually('HAProxy has noticed', PATIENCE_MS, async () => (await pipeline.get('/health')).status === 503)
+    const frozen = await status()
+    assert.equal(frozen.isCurrent, false)
+    assert.equal(frozen.problems.length, 1)
+    assert.equal(frozen.money.settled, before.money.settled)
+    part.kill('SIGCONT')
+    await untilWell()
+
+    part.kill('SIGKILL')
+    await part.exited
+    await untilTold(/^Redis does not answer/)
+    await part.start()
+    await eventually('payments are accepted again', PATIENCE_MS, async () => (await pipeline.pay(newPayment())).status === 202)
+    await pipeline.untilSettled()
+    await untilWell()
+  })
+
+  it('each fault left a line in the logs, with the figures to act on', async () => {
+    const worker = await logOf('worker-1')
+    const gateway = [...await logOf('gateway-1'), ...await logOf('gateway-2')]
+    const monitor = await logOf('monitor-1')
+    assertLogged(worker, 'breaker opened', { processor: 'string', inFlight: 'number', waiting: 'number', lastTrouble: 'string' })
+    assertLogged(worker, 'breaker closed', { processor: 'string', inFlight: 'number', waiting: 'number', afterMs: 'number' })
+    assertLogged(worker, 'dead letter', { entryId: 'string', processor: 'string', reason: 'string' })
+    assert.equal(assertLogged(worker, 'took over from a dead worker', { deadWorker: 'string', reclaimed: 'number' }).reclaimed, 7)
+    assertLogged(worker, 'preferred processor changed', { preferred: 'string' })
+    assertLogged(monitor, 'preferred processor changed', { preferred: 'string', default: 'object', fallback: 'object' })
+    assertLogged(gateway, 'refusing payments', { reason: 'string' })
+    assertLogged(gateway, 'accepting payments again', { refused: 'number', afterMs: 'number' })
+    for (const lines of [worker, gateway, monitor]) {
+      assertLogged(lines, 'Redis lost', { connection: 'string', reason: 'string' })
+      assertLogged(lines, 'Redis back', { connection: 'string', afterMs: 'number' })
+    }
+  })
+})
+
+async function logOf(part: string): Promise<LogLine[]> {
+  const text = await readFile(stack.part(part).logPath, 'utf8')
+  return text.trimEnd().split('\n').map(line => JSON.parse(line) as LogLine)
+}
+
+function assertLogged(lines: readonly LogLine[], msg: string, fields: Record<string, string>): LogLine {
+  const found = lines.filter(line => line.msg === msg)
+  const match = found.find(line => Object.entries(fields).every(([name, type]) => typeof line[name] === type))
+  assert(match !== undefined, `"${msg}" with ${Object.keys(fields).join(', ')}: ${JSON.stringify(found)}`)
+  return match
+}

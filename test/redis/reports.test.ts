@@ -1,0 +1,98 @@
+// Goal: what the processes tell about themselves can be read by anybody, costs the log nothing, and the dead disappear; and one
+// call reads the state of the whole system, exactly.
+// Method: a real Redis with its append-only log, states made by the pipeline's own functions.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createReports } from '../../shared/redis/reports.ts'
+import { observe } from '../../shared/redis/observe.ts'
+import { renderReport, type MonitorReport } from '../../shared/report/report.ts'
+import { newPayments, required } from '../support/payments.ts'
+import { startTestRedis } from '../support/redis.ts'
+
+const { redis, isolate } = await startTestRedis(['--appendonly', 'yes', '--maxmemory', '64mb'])
+
+const REPORT: MonitorReport = {
+  role: 'monitor', label: 'monitor-1', startedAtMs: 1, process: { eventLoopLagMs: 0.1, residentBytes: 40_000_000, throttledShare: null },
+  isActive: true, polls: { default: { result: 'well', atMs: 2 }, fallback: null }
+}
+
+test('a report stands in Redis until its process takes it back', async () => {
+  const { keys } = await isolate()
+  const reports = createReports(redis, keys)
+  await reports.send('monitor-1-a', renderReport(REPORT))
+  const { reports: received, atMs } = await observe(redis, keys)
+  assert.equal(received.length, 1)
+  const [{ name, seenAtMs, report }] = received as [typeof received[0] & object]
+  assert.equal(name, 'monitor-1-a')
+  assert(seenAtMs <= atMs && seenAtMs > atMs - 10_000)
+  assert.deepEqual(report, { version: 1, ...REPORT })
+  await reports.withdraw('monitor-1-a')
+  assert.deepEqual((await observe(redis, keys)).reports, [])
+  assert.equal(await redis.exists(keys.reports, keys.reported), 0)
+})
+
+test('who has been silent for five minutes is forgotten by the next report of anybody', async () => {
+  const { keys } = await isolate()
+  const reports = createReports(redis, keys)
+  for (const name of ['dead', 'silent', 'alive']) await reports.send(name, renderReport(REPORT))
+  const { atMs } = await observe(redis, keys)
+  await redis.zadd(keys.reported, atMs - 400_000, 'dead', atMs - 200_000, 'silent')
+  await reports.send('alive', renderReport(REPORT))
+  assert.deepEqual((await observe(redis, keys)).reports.map(({ name }) => name).sort(), ['alive', 'silent'])
+  assert.deepEqual((await redis.hkeys(keys.reports)).sort(), ['alive', 'silent'])
+})
+
+test('reports leave no trace in the append-only log', async () => {
+  const { keys } = await isolate()
+  const sizeOfLog = async () => Number(required(/aof_current_size:(\d+)/.exec(await redis.info('persistence'))?.[1]))
+  const before = await sizeOfLog()
+  for (let times = 0; times < 20; times++) await createReports(redis, keys).send('monitor-1-a', renderReport(REPORT))
+  assert.equal(await sizeOfLog(), before)
+  assert.equal((await observe(redis, keys)).reports.length, 1)
+})
+
+test('a report of another version, or none at all, is left out', async () => {
+  const { keys } = await isolate()
+  const reports = createReports(redis, keys)
+  await reports.send('other', JSON.stringify({ ...REPORT, version: 2 }))
+  await reports.send('none', 'not even JSON')
+  assert.deepEqual((await observe(redis, keys)).reports, [])
+})
+
+test('observe tells what waits, what is in flight and how old they are', async () => {
+  const { keys, functions } = await isolate()
+  const empty = await observe(redis, keys)
+  assert.deepEqual(
+    [empty.unsettledCount, empty.inFlightCount, empty.oldestAcceptedAtMs, empty.oldestWaitingAcceptedAtMs], [0, 0, null, null])
+  assert.deepEqual([empty.preferred, empty.hasMonitor, empty.health], [null, false, { default: null, fallback: null }])
+  assert.equal(empty.redis.maxBytes, 64 * 1_048_576)
+  assert(empty.redis.usedBytes > 500_000 && empty.redis.canWriteLog)
+
+  await functions.accept(newPayments(5), 100)
+  const acceptedAtMs = (await redis.xrange(keys.queue, '-', '+')).map(([id]) => Number(id.split('-')[0]))
+  await functions.beat('worker-1-a', 2_000)
+  const { payments } = await functions.take('worker-1-a', { processor: 'default', requestedAtMs: Date.now() }, 3)
+  const taken = await observe(redis, keys)
+  assert.deepEqual([taken.unsettledCount, taken.inFlightCount], [5, 3])
+  assert.deepEqual([taken.oldestAcceptedAtMs, taken.oldestWaitingAcceptedAtMs], [acceptedAtMs[0], acceptedAtMs[3]])
+  assert.deepEqual(taken.workers.map(({ name, pendingCount }) => ({ name, pendingCount })), [{ name: 'worker-1-a', pendingCount: 3 }])
+  assert(taken.atMs - (taken.workers[0]?.seenAtMs ?? 0) < 10_000)
+
+  await functions.release(payments.slice(1, 2))
+  const held = await observe(redis, keys)
+  assert.deepEqual([held.inFlightCount, held.oldestWaitingAcceptedAtMs], [2, acceptedAtMs[1]])
+  assert.equal(held.workers.length, 1, 'payments that are held are not a worker')
+
+  await functions.bury(required(payments[0]), 'status 404')
+  assert.equal((await observe(redis, keys)).deadLetterCount, 1)
+})
+
+test('observe works before any worker has made the queue', async () => {
+  const { keys, functions } = await isolate()
+  await redis.del(keys.queue)
+  assert.equal((await observe(redis, keys)).unsettledCount, 0)
+  await functions.accept(newPayments(2), 100)
+  const { unsettledCount, oldestWaitingAcceptedAtMs, oldestAcceptedAtMs } = await observe(redis, keys)
+  assert.equal(unsettledCount, 2)
+  assert.equal(oldestWaitingAcceptedAtMs, oldestAcceptedAtMs)
+})
