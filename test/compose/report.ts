@@ -1,3 +1,4 @@
+import { median, sum } from '../bench/statistics.ts'
 import { count, money } from '../k6/report.ts'
 import type { Run } from '../k6/one-run.ts'
 import { renderTable } from '../../shared/table.ts'
@@ -5,15 +6,15 @@ import type { Usage } from './watch.ts'
 
 /** One line a container, and their sum. */
 export function renderUsage(usages: readonly Usage[]): string {
-  const sum = (of: (usage: Usage) => number) => usages.reduce((total, usage) => total + of(usage), 0)
+  const all = (of: (usage: Usage) => number) => sum(usages.map(of))
   const rows = usages.map(({ service, limits, cpuSeconds, throttledSeconds, memoryPeakBytes, restarts, oomKills }) => [
     service, cpuSeconds.toFixed(2), throttledSeconds.toFixed(2), limits.cpus.toFixed(2),
     megabytes(memoryPeakBytes), megabytes(limits.memoryBytes), percent(memoryPeakBytes / limits.memoryBytes),
     oomKills > 0 ? `KILLED FOR MEMORY ${oomKills}x` : restarts > 0 ? `restarted ${restarts}x` : ''
   ])
   rows.push([
-    'all', sum(each => each.cpuSeconds).toFixed(2), sum(each => each.throttledSeconds).toFixed(2), sum(each => each.limits.cpus).toFixed(2),
-    megabytes(sum(each => each.memoryPeakBytes)), megabytes(sum(each => each.limits.memoryBytes)), '', ''
+    'all', all(each => each.cpuSeconds).toFixed(2), all(each => each.throttledSeconds).toFixed(2), all(each => each.limits.cpus).toFixed(2),
+    megabytes(all(each => each.memoryPeakBytes)), megabytes(all(each => each.limits.memoryBytes)), '', ''
   ])
   const header = ['container', 'CPU s', 'throttled s', 'CPU limit', 'peak MB', 'limit MB', 'used', '']
   return indented(renderTable(header, rows))
@@ -31,18 +32,12 @@ export function renderRuns(runs: readonly (Run & { usages: readonly Usage[] | un
     ['failed', ({ result }) => result.failedRequests, count],
     ['left over', ({ result }) => result.lag, count],
     ['inconsistent', ({ result }) => result.inconsistencies, count],
-    ['CPU s', ({ usages }) => (usages ?? []).reduce((sum, each) => sum + each.cpuSeconds, 0), value => value.toFixed(1)],
+    ['CPU s', ({ usages }) => sum((usages ?? []).map(each => each.cpuSeconds)), value => value.toFixed(1)],
     ['fullest memory', ({ usages }) => Math.max(...(usages ?? []).map(each => each.memoryPeakBytes / each.limits.memoryBytes)), value => percent(value)]
   ]
   const rows = runs.map((run, index) => [String(index + 1), ...columns.map(([, of, shown]) => shown(of(run)))])
   rows.push(['median', ...columns.map(([, of, shown]) => shown(median(runs.map(of))))])
   return indented(renderTable(['run', ...columns.map(([name]) => name)], rows))
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length / 2
-  return sorted.length % 2 === 1 ? sorted[Math.floor(middle)] ?? NaN : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2
 }
 
 function megabytes(bytes: number): string {
