@@ -3,7 +3,8 @@
 // Method: a real engine with enforced limits. Containers are killed by SIGKILL of their first process from outside, which is
 // a crash; `docker kill` is an operator's stop, after which Docker does not restart a container whatever its policy says.
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -179,8 +180,24 @@ test('a short contest earns all that is possible', async t => {
   assert(profit >= 0.95 * idealProfit)
 })
 
-test('npm run contest:compose says how it is used, and what is wrong with its arguments', () => {
+describe('npm run contest:compose', () => {
   const script = join(import.meta.dirname, 'run-contest.ts')
-  assert.match(execFileSync(process.execPath, [script, '--help'], { encoding: 'utf8' }), /--runs N/)
-  assert.throws(() => execFileSync(process.execPath, [script, '--runs', '0'], { stdio: 'pipe' }), { status: 2 })
+
+  test('says how it is used, and what is wrong with its arguments', () => {
+    assert.match(execFileSync(process.execPath, [script, '--help'], { encoding: 'utf8' }), /--runs N/)
+    assert.throws(() => execFileSync(process.execPath, [script, '--runs', '0'], { stdio: 'pipe' }), { status: 2 })
+  })
+
+  test('takes everything down after Ctrl-C', async t => {
+    const names = async () => (await engine.docker(['ps', '--all', '--format', '{{.Names}}'])).trim().split('\n').sort()
+    const before = await names()
+    const run = spawn(process.execPath, [script], { env: { ...process.env, ...engine.environment }, stdio: ['ignore', 'ignore', 'pipe'] })
+    t.after(() => run.kill('SIGKILL'))
+    const ended = once(run, 'exit')
+    run.stderr.resume()
+    await eventually('its containers are there', 120_000, async () => (await names()).length >= before.length + SERVICES.length)
+    run.kill('SIGINT')
+    assert.deepEqual(await ended, [130, null])
+    assert.deepEqual(await names(), before)
+  })
 })

@@ -11,6 +11,8 @@ export type Engine = {
   docker: (words: readonly string[], options?: CommandOptions) => Promise<string>
   /** Runs `docker compose`, or docker-compose where that is what there is. */
   compose: (words: readonly string[], options?: CommandOptions) => Promise<string>
+  /** What a process of its own needs in its environment to use this engine as well. */
+  environment: Record<string, string>
   /** What runs, for a report, e.g. "Docker 20.10.24, docker-compose 1.29.2". */
   description: string
   /** Ends the engine if it is ours. */
@@ -50,7 +52,7 @@ async function describe(environment: Record<string, string>, close: () => Promis
   })
   const engineVersion = (await docker(['version', '--format', '{{.Server.Version}}'])).trim()
   const composeVersion = (await compose(['version', '--short'])).trim()
-  return { docker, compose, description: `Docker ${engineVersion}, ${composeWords.join(' ')} ${composeVersion}`, close }
+  return { docker, compose, environment, description: `Docker ${engineVersion}, ${composeWords.join(' ')} ${composeVersion}`, close }
 }
 
 async function startEngine(signal?: AbortSignal): Promise<{ socketPath: string; stop: () => Promise<void> }> {
