@@ -5,6 +5,12 @@ import type { ProcessorFacts } from './routing.ts'
 /** How much one of many answers moves the mean. A full processor gives 160 a second or more, so that it follows within a second. */
 const MEAN_SHARE_MIN = 0.02
 
+/**
+ * A processor is as slow as it has been for so long at least. Shorter stalls may be our own: a burst of new connections, a CPU limit, a
+ * collection of garbage. In the contest's containers one such moment sent hundreds of payments to fallback.
+ */
+const EVIDENCE_MS = 1_000
+
 /** What a worker sees of one processor. No I/O, no clock of its own; the simulation sees through the same eyes. */
 export class Observed {
   breaker: Breaker = CLOSED
@@ -15,6 +21,10 @@ export class Observed {
   readonly #awaited = new Map<number, number>()
   #meanMs = 0
   #answerCount = 0
+  /** The lowest latency since `#windowAtMs`, and in the window before. */
+  #lowestMs = 0
+  #lowestBeforeMs = 0
+  #windowAtMs = 0
 
   constructor(limits: BreakerLimits) {
     this.#limits = limits
@@ -56,12 +66,24 @@ export class Observed {
     this.#awaited.clear()
     this.#meanMs = 0
     this.#answerCount = 0
+    this.#lowestMs = 0
   }
 
   facts(nowMs: number): ProcessorFacts {
     const { done, value: oldestSentAtMs } = this.#awaited.keys().next()
     const waitedMs = done === true ? 0 : nowMs - oldestSentAtMs
-    return { breaker: this.breaker, inFlightCount: this.inFlightCount, latencyMs: Math.max(this.#meanMs, waitedMs) }
+    return { breaker: this.breaker, inFlightCount: this.inFlightCount, latencyMs: this.#lasting(Math.max(this.#meanMs, waitedMs), nowMs) }
+  }
+
+  /** The lowest latency of the last one to two times `EVIDENCE_MS`. */
+  #lasting(latencyMs: number, nowMs: number): number {
+    if (nowMs - this.#windowAtMs >= EVIDENCE_MS) {
+      this.#lowestBeforeMs = nowMs - this.#windowAtMs < 2 * EVIDENCE_MS ? this.#lowestMs : 0
+      this.#lowestMs = latencyMs
+      this.#windowAtMs = nowMs
+    }
+    this.#lowestMs = Math.min(this.#lowestMs, latencyMs)
+    return Math.min(this.#lowestMs, this.#lowestBeforeMs)
   }
 }
 

@@ -12,7 +12,11 @@ export const ROUTING_VARIABLES = {
   }),
   fallbackAfterMs: integer('FALLBACK_AFTER_MS', {
     default: 11_000, min: 0, max: 86_400_000, unit: 'ms',
-    about: 'How long a payment waits for a failing default processor before it may go to the fallback.'
+    about: 'How long a payment waits at most for a failing default processor before it may go to the fallback.'
+  }),
+  fallbackWaitMs: integer('FALLBACK_WAIT_MS', {
+    default: 8_000, min: 0, max: 86_400_000, unit: 'ms',
+    about: 'How long it waits once default has failed for FALLBACK_AFTER_MS; never longer than that.'
   }),
   surplusWaitMs: integer('SURPLUS_WAIT_MS', {
     default: 5_000, min: 0, max: 86_400_000, unit: 'ms',

@@ -82,7 +82,13 @@ function restrictionOf(facts: RoutingFacts, parameters: RoutingParameters): Rest
   }
   if (mayBeBackAsWell(facts, parameters)) return undefined
   // Even if default came back now, it could not take more than so many in time.
-  return facts.waitingCount > leaveCount ? { leaveCount } : { acceptedUntilMs: facts.nowMs - parameters.fallbackAfterMs }
+  return facts.waitingCount > leaveCount ? { leaveCount } : { acceptedUntilMs: facts.nowMs - holdMs(facts, parameters) }
+}
+
+/** How long payments wait for a default that fails: what has failed for long will hardly be back at once. */
+function holdMs({ nowMs, default: { breaker } }: RoutingFacts, { fallbackAfterMs, fallbackWaitMs }: RoutingParameters): number {
+  const failingMs = breaker.state === 'open' ? nowMs - breaker.sinceMs : 0
+  return failingMs < fallbackAfterMs ? fallbackAfterMs : Math.min(fallbackAfterMs, fallbackWaitMs)
 }
 
 /** True while no probe has told what became of default since fallback came back: they may have come back together. */

@@ -7,7 +7,7 @@ import { EventQueue } from './event-queue.ts'
 import { idealOf, SHARE_LEFT } from './oracle.ts'
 import { SimulatedProcessor, type Batch } from './processor.ts'
 import { WaitingQueue } from './queue.ts'
-import { SimulatedWorker, type Policy } from './worker.ts'
+import { SimulatedWorker, TROUBLE_TICK_MS, type Policy } from './worker.ts'
 
 /** From a worker's decision until the processor has the payment, and the answer is back, without the delay. */
 const NETWORK_MS = 2
@@ -176,9 +176,14 @@ class Histogram {
   }
 }
 
+/** A worker looks at what waits every so often; a processor that is quick has nothing to do in between, also while a backlog drains. */
+const IDLE_AFTER_MS = TROUBLE_TICK_MS
+
 /** Measures how long the payment that waits longest has waited beside a processor that worked and had nothing to do. */
 class Idleness {
   longestMs = 0
+  /** For how long each processor has worked and had nothing to do. */
+  readonly #restingMs: Record<ProcessorName, number> = { default: 0, fallback: 0 }
   /** For how long some such processor was there, since the start: now, and when each payment arrived. */
   #idleMs = 0
   readonly #idleMsAtArrival: Float64Array
@@ -191,7 +196,13 @@ class Idleness {
   /** To be called before anything happens at `nowMs`. */
   pass(ms: number, processors: Record<ProcessorName, SimulatedProcessor>, queue: WaitingQueue): void {
     if (queue.oldest !== undefined) this.longestMs = Math.max(this.longestMs, this.#idleMs - (this.#idleMsAtArrival[queue.oldest] ?? 0))
-    if (PROCESSOR_NAMES.some(name => processors[name].runningCount === 0 && !processors[name].behaviour.failing)) this.#idleMs += ms
+    let idleMs = 0
+    for (const name of PROCESSOR_NAMES) {
+      const { runningCount, behaviour } = processors[name]
+      this.#restingMs[name] = runningCount === 0 && !behaviour.failing ? this.#restingMs[name] + ms : 0
+      idleMs = Math.max(idleMs, Math.min(ms, this.#restingMs[name] - IDLE_AFTER_MS))
+    }
+    this.#idleMs += idleMs
   }
 
   arrived(count: number): void {

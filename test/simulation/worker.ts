@@ -1,5 +1,6 @@
 import type { Health } from '../../health-monitor/preference.ts'
 import type { PreferredProcessor, ProcessorName } from '../../shared/payment.ts'
+import { WORKER_VARIABLES } from '../../processor-worker/config.ts'
 import { eventsOf, Observed } from '../../processor-worker/observed.ts'
 import { breakerLimitsOf, type RoutingFacts, type Take } from '../../processor-worker/routing.ts'
 import type { RoutingParameters } from '../../processor-worker/routing-parameters.ts'
@@ -11,9 +12,9 @@ export type SimulatedFacts = RoutingFacts & { published: Record<ProcessorName, H
 export type Policy = (facts: SimulatedFacts, parameters: RoutingParameters) => Take[]
 
 /** From one exchange with Redis to the next, when there is something to do: the rest between them and the round trip. */
-export const EXCHANGE_MS = 4
+const EXCHANGE_MS = Number(WORKER_VARIABLES.exchangeEveryMs.default)
 /** As in loop.ts. */
-const TROUBLE_TICK_MS = 20
+export const TROUBLE_TICK_MS = 20
 
 type Answered = { processor: ProcessorName; batch: Batch; isBooked: boolean }
 

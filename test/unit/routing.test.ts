@@ -10,7 +10,7 @@ import { readConfig } from '../../shared/config.ts'
 
 const PARAMETERS = {
   ...readConfig(ROUTING_VARIABLES, {}),
-  fallbackAfterMs: 10_000, surplusWaitMs: 1_000, bothBackWaitMs: 2_000, breakerOpenMs: 100, takePerSecondMax: 50_000
+  fallbackAfterMs: 10_000, fallbackWaitMs: 4_000, surplusWaitMs: 1_000, bothBackWaitMs: 2_000, breakerOpenMs: 100, takePerSecondMax: 50_000
 }
 const NOW_MS = 1_000_000
 const opened = (sinceMs: number, probedAtMs = sinceMs, refusedSentAtMs = sinceMs): Breaker => ({ state: 'open', sinceMs, probedAtMs, refusedSentAtMs })
@@ -42,6 +42,17 @@ test('with default failing, payments that have waited go to fallback, and probes
   // Nothing would be left to probe with if fallback, which gets everything at once, came first.
   const facts = factsOf({ default: { breaker: DUE }, fallback: {} })
   assert.deepEqual(chooseTakes(facts, { ...PARAMETERS, fallbackAfterMs: 0 })[0], probe)
+})
+
+test('once default has failed for as long as payments wait for it, they wait for less', () => {
+  const until = (failingMs: number, changed = {}) => {
+    const facts = factsOf({ default: { breaker: opened(NOW_MS - failingMs, NOW_MS) }, fallback: {} })
+    return chooseTakes(facts, { ...PARAMETERS, ...changed })[0]?.only
+  }
+  assert.deepEqual(until(9_999), AGED)
+  assert.deepEqual(until(10_000), { acceptedUntilMs: NOW_MS - 4_000 })
+  // Never for more.
+  assert.deepEqual(until(10_000, { fallbackWaitMs: 20_000 }), AGED)
 })
 
 test('with both failing they wait, but for one probe each', () => {
@@ -125,7 +136,7 @@ test('the longer payments may wait, the fewer fallback may get', () => {
     return Math.min(take.countMax, Math.max(0, allowed))
   }
   const wait = fc.integer({ min: 0, max: 60_000 })
-  const name = fc.constantFrom('fallbackAfterMs', 'surplusWaitMs', 'bothBackWaitMs')
+  const name = fc.constantFrom('fallbackAfterMs', 'fallbackWaitMs', 'surplusWaitMs', 'bothBackWaitMs')
   fc.assert(fc.property(anyFacts, name, wait, wait, (given, parameter, one, other) => {
     const facts = { ...given, waitingCount: 1_000 }
     // While default fails, the surplus goes in one exchange and what has waited in the next: here only the former is seen.
