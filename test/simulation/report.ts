@@ -8,33 +8,35 @@ import { percent, renderRuns, renderStatistics } from './tables.ts'
 import { plotRun } from './plot.ts'
 
 const COUNT = 500
-/** The defaults were chosen by the first of these sets and by no other. */
+/** The defaults were chosen by the first of these sets, and others before the second, which nobody had looked at. */
 export const CHOOSE: RandomSet = { seed: 1, count: COUNT, family: 'plausible' }
-export const REPORT: RandomSet = { seed: 5, count: COUNT, family: 'plausible' }
-const EVEN: RandomSet = { seed: 5, count: 200, family: 'even' }
+export const REPORT: RandomSet = { seed: 6, count: COUNT, family: 'plausible' }
+const EVEN: RandomSet = { seed: 6, count: 200, family: 'even' }
 
 export const DEFAULTS = readConfig(ROUTING_VARIABLES, {})
 
 /** What was tried on the first set, around what was chosen. */
 const CANDIDATES: Record<string, Partial<RoutingParameters>> = {
-  'the defaults: 11 s, 5 s': {},
-  'FALLBACK_AFTER_MS 5 s': { fallbackAfterMs: 5_000 },
-  'FALLBACK_AFTER_MS 8 s': { fallbackAfterMs: 8_000 },
-  'FALLBACK_AFTER_MS 15 s': { fallbackAfterMs: 15_000 },
-  'FALLBACK_AFTER_MS 22 s': { fallbackAfterMs: 22_000 },
-  'SURPLUS_WAIT_MS 0.5 s': { surplusWaitMs: 500 },
+  'the defaults: 11 s, then 8 s; 5 s': {},
+  '11 s, then 11 s': { fallbackWaitMs: 11_000 },
+  '11 s, then 10 s': { fallbackWaitMs: 10_000 },
+  '11 s, then 6 s': { fallbackWaitMs: 6_000 },
+  '5 s, then 5 s': { fallbackAfterMs: 5_000, fallbackWaitMs: 5_000 },
+  '15 s, then 2 s': { fallbackAfterMs: 15_000, fallbackWaitMs: 2_000 },
+  '20 s, then 8 s': { fallbackAfterMs: 20_000 },
+  '22 s, then 22 s': { fallbackAfterMs: 22_000, fallbackWaitMs: 22_000 },
   'SURPLUS_WAIT_MS 1 s': { surplusWaitMs: 1_000 },
-  'SURPLUS_WAIT_MS 3 s': { surplusWaitMs: 3_000 },
+  'SURPLUS_WAIT_MS 10 s': { surplusWaitMs: 10_000 },
   'BOTH_BACK_WAIT_MS 0': { bothBackWaitMs: 0 }
 }
 
 /** For people who are not in a contest. */
 export const SETTINGS: Record<string, Partial<RoutingParameters>> = {
   'the defaults': {},
-  'cheapest within 2 s': { fallbackAfterMs: 2_000, surplusWaitMs: 2_000 },
-  'cheapest within 30 s': { fallbackAfterMs: 30_000, surplusWaitMs: 30_000 },
-  'fastest': { fallbackAfterMs: 0, surplusWaitMs: 0, bothBackWaitMs: 0 },
-  'default only': { fallbackAfterMs: 86_400_000, surplusWaitMs: 86_400_000 }
+  'cheapest within 2 s': { fallbackAfterMs: 2_000, fallbackWaitMs: 2_000, surplusWaitMs: 2_000 },
+  'cheapest within 30 s': { fallbackAfterMs: 30_000, fallbackWaitMs: 30_000, surplusWaitMs: 30_000 },
+  'fastest': { fallbackAfterMs: 0, fallbackWaitMs: 0, surplusWaitMs: 0, bothBackWaitMs: 0 },
+  'default only': { fallbackAfterMs: 86_400_000, fallbackWaitMs: 86_400_000, surplusWaitMs: 86_400_000 }
 }
 
 type OnRun = (schedule: Schedule) => void

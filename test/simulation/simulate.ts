@@ -6,7 +6,7 @@ import { arrivalTimes, endMsOf } from './arrivals.ts'
 import { EventQueue } from './event-queue.ts'
 import { idealOf, SHARE_LEFT } from './oracle.ts'
 import { SimulatedProcessor, type Batch } from './processor.ts'
-import { WaitingQueue } from './queue.ts'
+import { WaitingQueue, type Range } from './queue.ts'
 import { SimulatedWorker, TROUBLE_TICK_MS, type Policy } from './worker.ts'
 
 /** From a worker's decision until the processor has the payment, and the answer is back, without the delay. */
@@ -45,7 +45,7 @@ export type RunResult = {
   /** From acceptance until Redis has counted it. */
   settleMsP50: number
   settleMsP99: number
-  /** The longest that a payment has waited while a processor that worked had nothing to do. */
+  /** The longest that a payment has waited in the queue while a processor that worked had nothing to do. */
   waitedBesideIdleMs: number
 }
 
@@ -68,6 +68,7 @@ export function simulate(schedule: Schedule, options: SimulationOptions): RunRes
   const workers = Array.from({ length: workerCount }, (_, index) => new SimulatedWorker(index, workerCount, policy, parameters))
   const health: Record<ProcessorName, Health | undefined> = { default: undefined, fallback: undefined }
   const settleMs = new Histogram(endMs)
+  const idleness = new Idleness(arrivals.length)
   let preferred: PreferredProcessor | undefined
   let nowMs = 0
 
@@ -79,6 +80,7 @@ export function simulate(schedule: Schedule, options: SimulationOptions): RunRes
   const createProcessor = (name: ProcessorName) => new SimulatedProcessor(
     (batch, delayMs) => { events.add(nowMs + NETWORK_MS + delayMs, { kind: 'done', processor: name, batch }) },
     (batch, isBooked) => {
+      if (!isBooked) idleness.refused(batch.ranges)
       const worker = workers[batch.workerIndex]
       if (worker) wakeAt(worker, worker.onAnswer({ processor: name, batch, isBooked }, nowMs))
     }
@@ -87,7 +89,11 @@ export function simulate(schedule: Schedule, options: SimulationOptions): RunRes
 
   const exchange = (worker: SimulatedWorker) => {
     worker.wakeAtMs = Infinity
-    const nextMs = worker.exchange(queue, nowMs, (processor, batch) => { processors[processor].receive(batch) }, ({ batch }) => {
+    const send = (processor: ProcessorName, batch: Batch) => {
+      idleness.taken(batch.ranges)
+      processors[processor].receive(batch)
+    }
+    const nextMs = worker.exchange(queue, nowMs, send, ({ batch }) => {
       for (const { from, to } of batch.ranges) {
         for (let payment = from; payment < to; payment++) settleMs.add(nowMs - (arrivals[payment] ?? 0))
       }
@@ -118,10 +124,9 @@ export function simulate(schedule: Schedule, options: SimulationOptions): RunRes
   for (const processor of PROCESSOR_NAMES) events.add(0, { kind: 'poll', processor })
   for (const worker of workers) wakeAt(worker, queue.nextArrivalMs)
   if (sample) events.add(0, { kind: 'sample' })
-  const idleness = new Idleness(arrivals.length)
 
   for (let next = events.next(); next !== undefined && next.atMs <= endMs; next = events.next()) {
-    idleness.pass(next.atMs - nowMs, processors, queue)
+    idleness.pass(next.atMs - nowMs, processors)
     nowMs = next.atMs
     queue.advance(nowMs)
     idleness.arrived(queue.arrivedCount)
@@ -140,6 +145,7 @@ export function simulate(schedule: Schedule, options: SimulationOptions): RunRes
     }
   }
 
+  idleness.taken(queue.take(Infinity))
   const [bookedDefault, bookedFallback] = [processors.default.bookedCount, processors.fallback.bookedCount]
   const amount = schedule.amountCents / 100
   return {
@@ -179,23 +185,23 @@ class Histogram {
 /** A worker looks at what waits every so often; a processor that is quick has nothing to do in between, also while a backlog drains. */
 const IDLE_AFTER_MS = TROUBLE_TICK_MS
 
-/** Measures how long the payment that waits longest has waited beside a processor that worked and had nothing to do. */
+/** Measures for how long payments have waited in the queue beside a processor that worked and had nothing to do. */
 class Idleness {
   longestMs = 0
   /** For how long each processor has worked and had nothing to do. */
   readonly #restingMs: Record<ProcessorName, number> = { default: 0, fallback: 0 }
-  /** For how long some such processor was there, since the start: now, and when each payment arrived. */
+  /** For how long some such processor was there since the start. */
   #idleMs = 0
-  readonly #idleMsAtArrival: Float64Array
+  /** What of that a payment in the queue has not waited beside; while it is in flight, what it had waited beside. */
+  readonly #sinceMs: Float64Array
   #arrivedCount = 0
 
   constructor(payments: number) {
-    this.#idleMsAtArrival = new Float64Array(payments)
+    this.#sinceMs = new Float64Array(payments)
   }
 
-  /** To be called before anything happens at `nowMs`. */
-  pass(ms: number, processors: Record<ProcessorName, SimulatedProcessor>, queue: WaitingQueue): void {
-    if (queue.oldest !== undefined) this.longestMs = Math.max(this.longestMs, this.#idleMs - (this.#idleMsAtArrival[queue.oldest] ?? 0))
+  /** To be called before anything happens at the end of these `ms`. */
+  pass(ms: number, processors: Record<ProcessorName, SimulatedProcessor>): void {
     let idleMs = 0
     for (const name of PROCESSOR_NAMES) {
       const { runningCount, behaviour } = processors[name]
@@ -206,7 +212,24 @@ class Idleness {
   }
 
   arrived(count: number): void {
-    this.#idleMsAtArrival.fill(this.#idleMs, this.#arrivedCount, count)
+    this.#sinceMs.fill(this.#idleMs, this.#arrivedCount, count)
     this.#arrivedCount = count
+  }
+
+  taken(payments: readonly Range[]): void {
+    this.#turn(payments)
+    for (const { from, to } of payments) {
+      for (let payment = from; payment < to; payment++) this.longestMs = Math.max(this.longestMs, this.#sinceMs[payment] ?? 0)
+    }
+  }
+
+  refused(payments: readonly Range[]): void {
+    this.#turn(payments)
+  }
+
+  #turn(payments: readonly Range[]): void {
+    for (const { from, to } of payments) {
+      for (let payment = from; payment < to; payment++) this.#sinceMs[payment] = this.#idleMs - (this.#sinceMs[payment] ?? 0)
+    }
   }
 }
