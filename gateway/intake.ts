@@ -36,13 +36,14 @@ function outcomeOf(result: Parameters<Answer>[0]): AcceptOutcome {
 }
 
 /**
- * Payments that arrive in one turn of the event loop travel to Redis in one call, which costs a third of a
- * call each. The number that waits for an answer is bounded.
+ * One call to Redis at a time: payments that arrive while it is under way travel together in the next, so that batches grow
+ * with the load by themselves. The number that waits for an answer is bounded.
  */
 export function createIntake({ functions, limits, tally, log }: { functions: Functions; limits: Limits; tally: Tally; log: Log }): Intake {
-  let payments: Payment[] = []
-  let answers: Answer[] = []
+  const payments: Payment[] = []
+  const answers: Answer[] = []
   let firstAtMs = 0
+  let isSending = false
   let waitingCount = 0
   let refusedBefore = 0
   let notifyDrained: (() => void) | undefined
@@ -80,17 +81,18 @@ export function createIntake({ functions, limits, tally, log }: { functions: Fun
       log.debug({ err: error }, 'accept failed')
       for (const answer of batchAnswers) finish(answer, problem)
     }
-    // One clock reading for all of them: they came in one turn and went in one.
+    // One clock reading for all of them, when the first of them came.
     record(tally.latency, performance.now() - startedAtMs, batch.length)
   }
 
-  const flush = () => {
-    const [allPayments, allAnswers, startedAtMs] = [payments, answers, firstAtMs]
-    payments = []
-    answers = []
-    for (let at = 0; at < allPayments.length; at += BATCH_MAX) {
-      void send(allPayments.slice(at, at + BATCH_MAX), allAnswers.slice(at, at + BATCH_MAX), startedAtMs)
+  /** Sends what has gathered until nothing has. */
+  const sendAll = async () => {
+    while (payments.length > 0) {
+      await send(payments.splice(0, BATCH_MAX), answers.splice(0, BATCH_MAX), firstAtMs)
+      // The check phase comes after all sockets of this turn were read.
+      await new Promise(setImmediate)
     }
+    isSending = false
   }
 
   return {
@@ -101,12 +103,11 @@ export function createIntake({ functions, limits, tally, log }: { functions: Fun
         return
       }
       waitingCount += 1
-      if (payments.push(payment) === 1) {
-        firstAtMs = performance.now()
-        // The check phase comes after all sockets of this turn were read.
-        setImmediate(flush)
-      }
+      if (payments.push(payment) === 1) firstAtMs = performance.now()
       answers.push(answer)
+      if (isSending) return
+      isSending = true
+      setImmediate(() => { void sendAll() })
     },
     async drained() {
       if (waitingCount > 0) await new Promise<void>(resolve => { notifyDrained = resolve })

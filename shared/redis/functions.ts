@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Redis } from 'ioredis'
-import { parseIdRecord, settledIdRecord, type IdPeriods } from '../id-memory.ts'
+import { fieldOf, parseIdRecord, settledIdRecord, shardOf, type IdPeriods } from '../id-memory.ts'
 import { MEASURES, WORKER_GROUP, type Keys } from '../keys.ts'
 import { centsFromDigits, type Cents } from '../money.ts'
 import { isProcessorName, PROCESSOR_NAMES, type Payment, type ProcessorName } from '../payment.ts'
@@ -67,10 +67,11 @@ export function createFunctions(redis: Redis, keys: Keys, periods: IdPeriods) {
       const reply = await inCurrentPeriod(async period => {
         const callKeys = [keys.queue]
         const args: (string | number)[] = [queuedMax, period, periods.lengthMs]
+        const [before, now] = [keys.ids(periods.start(period - 1)), keys.ids(periods.start(period))]
         for (const { correlationId, cents } of payments) {
-          const { node, field } = periods.place(correlationId, period)
-          callKeys.push(keys.ids(periods.place(correlationId, period - 1).node), keys.ids(node))
-          args.push(field, correlationId, cents)
+          const shard = shardOf(correlationId)
+          callKeys.push(`${before}:${shard}`, `${now}:${shard}`)
+          args.push(fieldOf(correlationId), correlationId, cents)
         }
         return await call('accept', callKeys, args)
       })
