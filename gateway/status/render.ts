@@ -1,9 +1,7 @@
 import { decimalFromCents } from '../../shared/money.ts'
 import { PROCESSOR_NAMES } from '../../shared/payment.ts'
+import { rawJSON } from './exact-json.ts'
 import type { Status } from './source.ts'
-
-// Node 22 has it, TypeScript's library does not know it yet: a value that stands in the JSON as it is written.
-const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown }
 
 /** The body of `GET /status`, for people as well: indented. Money as decimals, exact at any size. */
 export function renderStatus(status: Status): string {

@@ -12,6 +12,7 @@ const PURE = [
   'processor-worker/breaker.ts', 'processor-worker/routing.ts', 'processor-worker/routing-parameters.ts', 'processor-worker/observed.ts', 'processor-worker/outcome.ts', 'health-monitor/preference.ts', 'processor-worker/commands/audit-differences.ts', 'shared/table.ts',
   'shared/report/histogram.ts', 'shared/report/recent.ts', 'shared/report/report.ts', 'shared/report/cgroup.ts',
   ...['tally', 'report', 'status/figures', 'status/money', 'status/preferred', 'status/problems', 'status/processes', 'status/render', 'status/verdict', 'status/words'].map(name => `gateway/${name}.ts`),
+  ...['told', 'view', 'layout', 'render'].map(name => `gateway/commands/top/${name}.ts`), 'gateway/status/exact-json.ts',
   'processor-worker/tally.ts', 'processor-worker/report.ts', 'health-monitor/tally.ts'
 ]
 
