@@ -30,9 +30,14 @@ export function redisLostProblems(silentSeconds: number, lostAt: string, reason:
   ]
 }
 
-function redisProblems({ redis: { usedBytes, maxBytes, canWriteLog } }: Figures): string[] {
+function redisProblems({ redis: { usedBytes, maxBytes, keepsLog, canWriteLog, canRewriteLog, evictionPolicy } }: Figures): string[] {
   const problems: string[] = []
+  if (!keepsLog) problems.push('Redis keeps no append-only log: if it crashes, every accepted payment is lost. Set appendonly yes.')
+  if (evictionPolicy !== 'noeviction') {
+    problems.push(`Redis may forget payments when it is full: its maxmemory-policy is ${evictionPolicy}. Set noeviction.`)
+  }
   if (!canWriteLog) problems.push('Redis can not write its append-only log: look at its disk. Until it can, payments get 503 and nothing is settled.')
+  if (!canRewriteLog) problems.push('Redis could not rewrite its append-only log, which grows until it can: look at its disk and its memory.')
   if (maxBytes === null || usedBytes < maxBytes * NEARLY_FULL) return problems
   const filled = `${megabytes(usedBytes)} of ${megabytes(maxBytes)}`
   problems.push(usedBytes >= maxBytes

@@ -15,8 +15,14 @@ export type RedisFigures = {
   usedBytes: number
   /** Null: as much as the machine has. */
   maxBytes: number | null
+  /** Whether it keeps an append-only log at all; without one a crash loses everything. */
+  keepsLog: boolean
   /** Whether its last write to the append-only log went well; false is the end of accepting. */
   canWriteLog: boolean
+  /** Whether its last rewrite of that log went well; until one does, the log grows. */
+  canRewriteLog: boolean
+  /** What it does when it is full; anything but `noeviction` forgets what was accepted. */
+  evictionPolicy: string
 }
 
 /** The state of the whole system at one moment, as it stands in Redis. Times by Redis's clock. */
@@ -100,7 +106,10 @@ function redisFigures(info: string): RedisFigures {
     // What Redis compares with its limit: buffers of the log and of replicas don't count.
     usedBytes: bytes('used_memory') - bytes('mem_not_counted_for_evict'),
     maxBytes: bytes('maxmemory') || null,
-    canWriteLog: value('aof_last_write_status') !== 'err'
+    keepsLog: value('aof_enabled') !== '0',
+    canWriteLog: value('aof_last_write_status') !== 'err',
+    canRewriteLog: value('aof_last_bgrewrite_status') !== 'err',
+    evictionPolicy: value('maxmemory_policy') ?? 'noeviction'
   }
 }
 

@@ -158,6 +158,7 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
     await Promise.all(dead.map(part => part.exited))
     await untilTold(
       /^1 dead letter waits:/, /^No worker lives: payments are accepted and wait/, /^worker-1 has shown no sign of life for .* 7 payments it has will be taken over/,
+      /^A payment that was accepted \d+ s ago is still in flight: its outcome is open/,
       /^Nobody polls the health of the processors/, /^monitor-1 has shown no sign of life/, /^gateway-2 has shown no sign of life/)
     for (const part of dead) await part.start()
     await admins.default.setHolding(false)
@@ -173,6 +174,15 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
     await redis.config('SET', 'maxmemory', '0')
     // Through both gateways, which balance by turns.
     for (let times = 0; times < 4; times++) await pipeline.pay(newPayment())
+    await untilWell()
+  })
+
+  it('says that Redis is not set up to keep what it is given', async () => {
+    await redis.config('SET', 'maxmemory-policy', 'allkeys-lru')
+    await redis.config('SET', 'appendonly', 'no')
+    await untilTold(/^Redis keeps no append-only log: /, /^Redis may forget payments when it is full: its maxmemory-policy is allkeys-lru\./)
+    await redis.config('SET', 'maxmemory-policy', 'noeviction')
+    await redis.config('SET', 'appendonly', 'yes')
     await untilWell()
   })
 

@@ -55,7 +55,7 @@ const HEALTHY: Observation = {
   preferred: 'default', health: { default: WELL, fallback: WELL }, hasMonitor: true,
   workers: [{ name: 'worker-1-a', seenAtMs: NOW_MS - 200, pendingCount: 4 }],
   reports: [received(gateway('gateway-1')), received(gateway('gateway-2')), received(worker('worker-1')), received(MONITOR)],
-  redis: { usedBytes: 5_242_880, maxBytes: 58_720_256, canWriteLog: true }
+  redis: { usedBytes: 5_242_880, maxBytes: 58_720_256, keepsLog: true, canWriteLog: true, canRewriteLog: true, evictionPolicy: 'noeviction' }
 }
 
 function figures(changes: Partial<Observation> = {}): Figures {
@@ -161,10 +161,13 @@ describe('problems', () => {
     ['payments wait for a moment', { unsettledCount: 100, oldestAcceptedAtMs: NOW_MS - 1_500, oldestWaitingAcceptedAtMs: NOW_MS - 1_500 }, []],
     ['an outcome is open', { oldestAcceptedAtMs: NOW_MS - 90_000 },
       [/^A payment that was accepted 90 s ago is still in flight: its outcome is open, and it stays at its processor/]],
-    ['Redis is nearly full', { redis: { usedBytes: 53_477_376, maxBytes: 58_720_256, canWriteLog: true } }, [/^Redis is nearly full, 51\.0 MB of 56\.0 MB\./]],
-    ['Redis is full', { redis: { usedBytes: 58_720_300, maxBytes: 58_720_256, canWriteLog: true } }, [/^Redis is full, 56\.0 MB of 56\.0 MB: new payments get 503/]],
-    ['Redis has no limit', { redis: { usedBytes: 1e12, maxBytes: null, canWriteLog: true } }, []],
+    ['Redis is nearly full', { redis: { ...HEALTHY.redis, usedBytes: 53_477_376 } }, [/^Redis is nearly full, 51\.0 MB of 56\.0 MB\./]],
+    ['Redis is full', { redis: { ...HEALTHY.redis, usedBytes: 58_720_300 } }, [/^Redis is full, 56\.0 MB of 56\.0 MB: new payments get 503/]],
+    ['Redis has no limit', { redis: { ...HEALTHY.redis, usedBytes: 1e12, maxBytes: null } }, []],
     ['Redis can not write', { redis: { ...HEALTHY.redis, canWriteLog: false } }, [/^Redis can not write its append-only log: look at its disk/]],
+    ['Redis can not rewrite', { redis: { ...HEALTHY.redis, canRewriteLog: false } }, [/^Redis could not rewrite its append-only log, which grows/]],
+    ['Redis keeps no log', { redis: { ...HEALTHY.redis, keepsLog: false } }, [/^Redis keeps no append-only log: if it crashes, every accepted payment is lost\./]],
+    ['Redis evicts', { redis: { ...HEALTHY.redis, evictionPolicy: 'allkeys-lru' } }, [/^Redis may forget payments when it is full: its maxmemory-policy is allkeys-lru\./]],
     ['a gateway refuses', {
       reports: withReport(received(gateway('gateway-2', {
         refusing: { reason: 'The queue is full.', sinceMs: NOW_MS - 3_000 },

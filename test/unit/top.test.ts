@@ -31,7 +31,7 @@ const HEALTHY: ToldStatus = {
   gateways: ['gateway-1', 'gateway-2'].map(label => ({ ...sign(label), acceptedPerSecond: 25, connections: 3, refusing: null })),
   workers: [{ ...sign('worker-1'), pending: 3 }],
   monitors: [{ ...sign('monitor-1'), isActive: true, polls: { default: { result: 'well', at: '2026-11-21T11:59:58.000Z' }, fallback: null } }],
-  redis: { usedBytes: 5_242_880, maxBytes: 58_720_256, canWriteLog: true }
+  redis: { usedBytes: 5_242_880, maxBytes: 58_720_256, keepsLog: true, canWriteLog: true, canRewriteLog: true, evictionPolicy: 'noeviction' }
 }
 const BREAKER_OPEN = { worker: 'worker-1', state: 'OPEN' as const, since: '2026-11-21T11:59:48.000Z', openSeconds: 12 }
 const TROUBLED: ToldStatus = {
@@ -48,7 +48,7 @@ const HUGE: ToldStatus = {
   processors: { default: processor({ settled: { payments: '1152921504606846976', amount: '1234567890123456789.01', fees: '61728394506172839.45' } }), fallback: processor() },
   money: { settled: '1234567890123456789.01', fees: '61728394506172839.45', net: '1172839495617283949.56', allOnFallback: { fees: '185185183518518518.35', net: '1.00' } },
   gateways: ['a'.repeat(64), 'gateway-2'].map(label => ({ ...sign(label), acceptedPerSecond: 60_000, connections: 2_000, refusing: { reason: 'The queue is full.', since: '', answers: 5 } })),
-  redis: { usedBytes: 1e12, maxBytes: null, canWriteLog: false }
+  redis: { ...HEALTHY.redis, usedBytes: 1e12, maxBytes: null, canWriteLog: false }
 }
 
 const viewOf = (status: ToldStatus): View => answered(emptyView('http://localhost:9999'), status)
