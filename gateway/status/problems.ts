@@ -85,7 +85,7 @@ function processorProblems({ processors }: Figures): string[] {
 
 function troubleOf(name: ProcessorName, { verdict, breakers, health }: ProcessorFigures): string {
   const published = health?.failing === true ? `its health poll ${duration(health.ageSeconds)} ago said so` : undefined
-  if (verdict === 'said-to-fail') return `The ${name} processor is called failing: ${String(published)}. The workers have seen nothing of it.`
+  if (verdict === 'said-to-fail') return `The ${name} processor is called failing: ${String(published)}. No worker finds it failing now.`
   const open = breakers.filter(({ state }) => state !== 'CLOSED')
   if (open.length === 0) return `The ${name} processor fails: ${String(published)}.`
   const which = open.map(({ worker, state, since, openSeconds }) =>

@@ -23,11 +23,15 @@ export type ServiceProcess = {
 
 const REPOSITORY = join(import.meta.dirname, '..', '..')
 
-/** Starts one service as a process of its own, with nothing in its environment but what is given; ends with the test. */
+/**
+ * Starts one service as a process of its own, with nothing in its environment but what is given; ends with the test.
+ *
+ * @param repository where its code lies, if not here
+ */
 export function startService(
-  name: 'gateway' | 'processor-worker' | 'health-monitor', environment: Record<string, string>, args: readonly string[] = []
+  name: 'gateway' | 'processor-worker' | 'health-monitor', environment: Record<string, string>, args: readonly string[] = [], repository = REPOSITORY
 ): ServiceProcess {
-  const child = spawn(process.execPath, [join(REPOSITORY, name, 'main.ts'), ...args], {
+  const child = spawn(process.execPath, [join(repository, name, 'main.ts'), ...args], {
     env: { PATH: process.env.PATH, ...environment }, stdio: ['ignore', 'pipe', 'pipe']
   })
   const { pid } = child

@@ -149,7 +149,7 @@ describe('problems', () => {
       reports: quiet('fallback'), health: { default: WELL, fallback: { ...WELL, checkedAtMs: NOW_MS - 13_000 } }
     }, [/^The fallback processor fails: its breaker is HALF_OPEN/]],
     ['default is called failing, but works', { health: { default: { ...WELL, failing: true }, fallback: WELL } },
-      [/^The default processor is called failing: its health poll 2\.0 s ago said so\. The workers have seen nothing of it\.$/]],
+      [/^The default processor is called failing: its health poll 2\.0 s ago said so\. No worker finds it failing now\.$/]],
     ['nobody polls', { hasMonitor: false, preferred: null, health: { default: null, fallback: null }, reports: withReport(received(MONITOR, 20_000)) },
       [/^Nobody polls the health of the processors/, /^monitor-1 has shown no sign of life for 20 s\.$/]],
     ['a monitor died and holds its lease', { reports: withReport(received(MONITOR, 20_000)) }, [/^Nobody polls/, /^monitor-1/]],
