@@ -41,6 +41,9 @@ export async function connectRedis(
     autoResubscribe: false,
     maxRetriesPerRequest: 0,
     retryStrategy: attempts => Math.min(50 * attempts, 500),
+    // While Redis loads its log, ioredis asks again when Redis says it will be done, which is a guess: it waited ten seconds for
+    // one that took three.
+    maxLoadingRetryTime: 500,
     connectTimeout: 2_000,
     protocol: 2,
     // A connection that owes a reply and is silent is replaced: what it was sent would pile up in it, and a peer that
