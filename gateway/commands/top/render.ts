@@ -68,7 +68,7 @@ function processorLines({ processors, preferred }: ToldStatus, width: number): L
     { header: 'processor', cells: PROCESSOR_NAMES },
     { header: 'state', cells: each(({ verdict }) => VERDICTS[verdict]) },
     { header: 'breaker', cells: each(({ breakers }) => breakersInShort(breakers)) },
-    { header: 'health poll', cells: each(({ health }) => health === null ? 'unknown' : `${health.failing ? 'FAILING' : 'well'} ${duration(health.ageSeconds)} ago`), dropOrder: 2 },
+    { header: 'health poll', cells: each(({ health }) => healthInShort(health)), dropOrder: 2 },
     { header: 'least ms', cells: each(({ health }) => health === null ? NONE : words(health.minResponseTimeMs)), dropOrder: 6 },
     { header: 'in flight', cells: each(({ inFlight }) => words(inFlight)), dropOrder: 3 },
     { header: 'out/s', cells: each(({ settledPerSecond }) => rate(settledPerSecond)) },
@@ -81,6 +81,10 @@ function processorLines({ processors, preferred }: ToldStatus, width: number): L
     ...rows.map((text, index) => processors[PROCESSOR_NAMES[index] ?? 'default'].verdict === 'works' ? { text } : { text, tone: 'bad' as const }),
     ...wrapped(`prefer ${preferred.processor ?? 'any'}: ${preferred.why}`, width, '  ').map(text => ({ text }))
   ]
+}
+
+function healthInShort(health: ToldStatus['processors']['default']['health']): string {
+  return health === null ? 'unknown' : `${health.failing ? 'FAILING' : 'well'} ${duration(health.ageSeconds)} ago`
 }
 
 /** All workers' breakers of one processor; the rows of the workers tell each. */
@@ -110,19 +114,23 @@ function processLines({ gateways, workers, monitors, processors, redis }: ToldSt
   }
   const rows = [
     ...gateways.map(gateway => ({
-      ...gateway, does: gateway.refusing === null ? `accepts ${rate(gateway.acceptedPerSecond)}/s, ${counted(gateway.connections, 'connection')}` : `REFUSES: ${gateway.refusing.reason}`
+      ...gateway,
+      does: gateway.refusing ? `REFUSES: ${gateway.refusing.reason}` : `accepts ${rate(gateway.acceptedPerSecond)}/s, ${counted(gateway.connections, 'connection')}`
     })),
     ...workers.map(worker => ({
-      ...worker, does: [`has ${words(worker.pending)}`, ...PROCESSOR_NAMES.map(name => breakerOf(name, worker.label))].filter(text => text !== undefined).join(', ')
+      ...worker,
+      does: [`has ${words(worker.pending)}`, ...PROCESSOR_NAMES.map(name => breakerOf(name, worker.label))].filter(text => text !== undefined).join(', ')
     })),
     ...monitors.map(monitor => ({
       ...monitor,
       does: `${monitor.isActive ? 'polls' : 'stands by'}${PROCESSOR_NAMES.map(name => monitor.polls[name] && `, ${name} ${monitor.polls[name].result}`).join('')}`
     }))
   ]
+  const lastSign = ({ silentSeconds, isAlive }: (typeof rows)[number]) =>
+    silentSeconds === null ? 'NONE' : `${duration(silentSeconds)} ago${isAlive ? '' : ' SILENT'}`
   const [header = '', ...lines] = tableLines([
     { header: 'process', cells: rows.map(({ label }) => label) },
-    { header: 'last sign', cells: rows.map(({ isAlive, silentSeconds }) => silentSeconds === null ? 'NONE' : `${duration(silentSeconds)} ago${isAlive ? '' : ' SILENT'}`) },
+    { header: 'last sign', cells: rows.map(lastSign) },
     { header: 'memory', cells: rows.map(({ process }) => process ? megabytes(process.residentBytes) : NONE), dropOrder: 1 },
     { header: 'lag ms', cells: rows.map(({ process }) => shortNumber(process?.eventLoopLagMs ?? null)), dropOrder: 2 }
   ], width)
