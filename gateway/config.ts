@@ -54,6 +54,10 @@ export const GATEWAY_VARIABLES = {
     default: 'open',
     about: 'closed answers 404 to GET /status where clients connect; METRICS_LISTEN tells it in any case.'
   }),
+  dashboard: oneOf('DASHBOARD', ['open', 'closed'], {
+    default: 'open',
+    about: 'closed answers 404 to /dashboard, the live page of the status. STATUS=closed closes it as well.'
+  }),
   defaultFee: fee('DEFAULT_FEE', '0.05', 'What the default processor keeps of a payment, for the money in the status.'),
   fallbackFee: fee('FALLBACK_FEE', '0.15', 'The same for the fallback processor.'),
   metricsListen: METRICS_LISTEN,

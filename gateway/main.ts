@@ -45,12 +45,16 @@ await runService({
     }))
     const statusBody = async () => (await status.read()).body
 
+    // Loaded only where somebody may look at it: a gateway has little memory.
+    const dashboard = config.dashboard === 'open' && config.status === 'open' ? (await import('./dashboard/dashboard.ts')).createDashboard(status, log) : null
+
     const limits = { queuedMax: config.maxQueuedPayments, waitingMax: config.maxWaitingPayments }
     const server = await listen(config.listen, {
       intake: createIntake({ functions, limits, tally, log }),
       functions,
       purge: config.purge === 'open' ? { run: () => purge(redis, keys, functions), token: config.purgeToken } : null,
       status: config.status === 'open' ? statusBody : null,
+      dashboard,
       tally,
       isHealthy: () => {
         // Nothing but a reply that is overdue shows that Redis hangs, and perhaps nobody pays just now.

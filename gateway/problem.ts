@@ -11,6 +11,7 @@ export type Problem = {
 const STATUS_TEXTS = {
   400: 'Bad Request',
   401: 'Unauthorized',
+  403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
   409: 'Conflict',

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { App, us_listen_socket_close, type HttpRequest, type HttpResponse } from 'uWebSockets.js'
+import { App, us_listen_socket_close, type HttpRequest, type HttpResponse, type TemplatedApp } from 'uWebSockets.js'
 import type { Address } from '../shared/config.ts'
 import type { Log } from '../shared/log.ts'
 import type { Cents } from '../shared/money.ts'
@@ -16,6 +16,20 @@ export type Server = {
   close: () => Promise<void>
 }
 
+/** How every handler answers: `begin` comes first in it, then one of the others, once. */
+export type Replies = {
+  begin: (res: HttpResponse, req: HttpRequest) => void
+  reply: (res: HttpResponse, statusLine: string, headers: Record<string, string>, body?: string | Buffer) => void
+  replyProblem: (res: HttpResponse, problem: Problem) => void
+}
+
+/** Routes of a part of their own. */
+export type Routes = {
+  attach: (app: TemplatedApp, replies: Replies) => void
+  /** Ends what stays open between requests. */
+  close: () => void
+}
+
 export type ServerOptions = {
   intake: Intake
   functions: Functions
@@ -23,6 +37,8 @@ export type ServerOptions = {
   purge: { run: () => Promise<void>; token: string | null } | null
   /** The body of `GET /status`; null answers 404. */
   status: (() => Promise<string>) | null
+  /** The live page; null answers 404. */
+  dashboard: Routes | null
   tally: Tally
   /** Whether Redis answers. */
   isHealthy: () => boolean
@@ -32,7 +48,7 @@ export type ServerOptions = {
 }
 
 const NO_HEADERS = {}
-const NOT_FOUND: Problem = { status: 404, detail: 'There is POST /payments, GET /payments/{correlationId}, GET /payments-summary, GET /health and, if it is open, GET /status.' }
+const NOT_FOUND: Problem = { status: 404, detail: 'There is POST /payments, GET /payments/{correlationId}, GET /payments-summary, GET /health and, if they are open, GET /status and GET /dashboard.' }
 
 /** Content types that mean JSON; the first form is what nearly every client sends. */
 const isJson = (type: string) => type === 'application/json' || /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(type)
@@ -44,11 +60,11 @@ const isJson = (type: string) => type === 'application/json' || /^application\/j
  * @throws when the address is taken or not permitted
  */
 export async function listen(address: Address, options: ServerOptions): Promise<Server> {
-  const { intake, functions, purge, status, tally, maxCents, maxBodyBytes, log } = options
+  const { intake, functions, purge, status, dashboard, tally, maxCents, maxBodyBytes, log } = options
   let isDraining = false
 
   /** Ends a response. While draining it also closes the connection, so that the client comes back elsewhere. */
-  const reply = (res: HttpResponse, statusLine: string, headers: Record<string, string>, body?: string) => {
+  const reply: Replies['reply'] = (res, statusLine, headers, body) => {
     if (res.isAborted === true) return
     res.cork(() => {
       res.writeStatus(statusLine)
@@ -58,12 +74,11 @@ export async function listen(address: Address, options: ServerOptions): Promise<
     })
   }
   const replyJson = (res: HttpResponse, body: string) => { reply(res, '200 OK', { 'Content-Type': 'application/json' }, body) }
-  const replyProblem = (res: HttpResponse, problem: Problem) => {
+  const replyProblem: Replies['replyProblem'] = (res, problem) => {
     const { statusLine, body } = renderProblem(problem)
     reply(res, statusLine, { 'Content-Type': 'application/problem+json', ...problem.headers }, body)
   }
-  /** Comes first in every handler. */
-  const begin = (res: HttpResponse, req: HttpRequest) => {
+  const begin: Replies['begin'] = (res, req) => {
     res.onAborted(() => { res.isAborted = true })
     res.isHead = req.getMethod() === 'head'
   }
@@ -198,6 +213,7 @@ export async function listen(address: Address, options: ServerOptions): Promise<
     .post('/purge-payments', postPurge)
     .any('/purge-payments', purge ? onlyAllow('POST') : anyOther)
     .any('/*', anyOther)
+  dashboard?.attach(app, { begin, reply, replyProblem })
 
   const socket = await new Promise<Parameters<typeof us_listen_socket_close>[0]>((resolve, reject) => {
     const onListen = (listening: Parameters<typeof us_listen_socket_close>[0] | false) => {
@@ -212,6 +228,7 @@ export async function listen(address: Address, options: ServerOptions): Promise<
     async close() {
       isDraining = true
       us_listen_socket_close(socket)
+      dashboard?.close()
       await intake.drained()
       app.close()
     }

@@ -3,6 +3,10 @@ import { PROCESSOR_NAMES } from '../../shared/payment.ts'
 import { rawJSON } from './exact-json.ts'
 import type { Status } from './source.ts'
 
+/** The body of `GET /status` as it is read: money and counts are numbers there. */
+export type StatusBody = { [Key in keyof Status]: Key extends 'money' | 'processors' ? Numbers<Status[Key]> : Status[Key] }
+type Numbers<T> = T extends bigint ? number : T extends readonly unknown[] ? T : T extends object ? { [Key in keyof T]: Numbers<T[Key]> } : T
+
 /** The body of `GET /status`, for people as well: indented. Money as decimals, exact at any size. */
 export function renderStatus(status: Status): string {
   const money = (cents: bigint) => rawJSON(decimalFromCents(cents))

@@ -19,6 +19,8 @@ export type Snapshot = { status: Status; body: string }
 export type StatusSource = {
   /** At most `MAX_AGE_MS` old, however often it is asked for. Never rejects. */
   read: () => Promise<Snapshot>
+  /** Has the listener called with each status that is made: all 5 s, or more often while somebody asks. */
+  onMade: (listener: (status: Status) => void) => void
 }
 
 /** Each gateway reads Redis twice a second at most, however many ask. */
@@ -43,10 +45,12 @@ export async function createStatusSource(options: StatusOptions): Promise<Status
   let readAtMs: number
   let figures: Figures
   let latest: { snapshot: Snapshot; madeAtMs: number }
+  const listeners: ((status: Status) => void)[] = []
 
   const show = (told: Pick<Status, 'problems' | 'isCurrent'>, madeAtMs: number): Snapshot => {
     const status = { ...told, answeredBy, ...figures }
     latest = { snapshot: { status, body: renderStatus(status) }, madeAtMs }
+    for (const listener of listeners) listener(status)
     return latest.snapshot
   }
   const readNow = async (): Promise<Snapshot> => {
@@ -69,7 +73,7 @@ export async function createStatusSource(options: StatusOptions): Promise<Status
     return await underWay
   }
   setInterval(() => { void read() }, LAST_KNOWN_EVERY_MS).unref()
-  return { read }
+  return { read, onMade: listener => { listeners.push(listener) } }
 }
 
 class NoAnswer extends Error {}

@@ -7,15 +7,11 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { Client } from 'undici'
-import type { Status } from '../../gateway/status/source.ts'
+import type { StatusBody as Told } from '../../gateway/status/render.ts'
 import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { newPayment, newPayments } from '../support/payments.ts'
 import { startTestPipeline } from '../support/pipeline.ts'
 import { startService, type LogLine } from '../support/service.ts'
-
-/** As it arrives: money is a number there. */
-type Told = { [Key in keyof Status]: Key extends 'money' | 'processors' ? Numbers<Status[Key]> : Status[Key] }
-type Numbers<T> = T extends bigint ? number : T extends readonly unknown[] ? T : T extends object ? { [Key in keyof T]: Numbers<T[Key]> } : T
 
 const pipeline = await startTestPipeline({ environment: { gateway: { REDIS_TIMEOUT_MS: '500' } } })
 const { stack, redis, keys, admins } = pipeline

@@ -1,0 +1,64 @@
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
+import type { Log } from '../../shared/log.ts'
+import { unavailable } from '../problem.ts'
+import type { Routes } from '../server.ts'
+import type { StatusSource } from '../status/source.ts'
+import { readPageFiles, type PageFile } from './files.ts'
+import { createHistory, pointOf } from './history.ts'
+import { createLive, type Live } from './live.ts'
+
+const HEADERS = {
+  // A gateway that was replaced by a newer version must not leave its page in the browsers.
+  'Cache-Control': 'no-cache',
+  'Content-Security-Policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  // Whoever can show the page can unpack it.
+  'Content-Encoding': 'gzip'
+}
+
+/** The live page: `/dashboard`, its files below that, and its WebSocket `/dashboard/live`. It can change nothing. */
+export function createDashboard(status: StatusSource, log: Log): Routes {
+  const history = createHistory()
+  status.onMade(made => { history.add(pointOf(made, Date.now())) })
+  let files: Promise<ReadonlyMap<string, PageFile>> | undefined
+  let live: Live | undefined
+
+  return {
+    attach(app, replies) {
+      const { begin, reply, replyProblem } = replies
+      const get = (res: HttpResponse, req: HttpRequest) => {
+        begin(res, req)
+        const name = req.getParameter(0) ?? 'index.html'
+        files ??= readPageFiles()
+        files.then(
+          known => {
+            const file = known.get(name)
+            if (file) reply(res, '200 OK', { ...HEADERS, 'Content-Type': file.contentType }, file.gzipped)
+            else replyProblem(res, { status: 404, detail: 'The live page is at /dashboard.' })
+          },
+          (error: unknown) => {
+            log.error({ err: error }, 'page not read')
+            files = undefined
+            replyProblem(res, unavailable('The page can not be read now.'))
+          }
+        )
+      }
+      const anyOther = (res: HttpResponse, req: HttpRequest) => {
+        begin(res, req)
+        replyProblem(res, { status: 405, detail: 'Use GET here.', headers: { Allow: 'GET' } })
+      }
+      live = createLive(app, replies, status, history)
+      app
+        .get('/dashboard', get)
+        .any('/dashboard', anyOther)
+        .ws('/dashboard/live', live.behavior)
+        .get('/dashboard/:file', get)
+        .any('/dashboard/:file', anyOther)
+    },
+    close() {
+      live?.close()
+    }
+  }
+}
