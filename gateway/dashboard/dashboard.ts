@@ -28,9 +28,8 @@ export function createDashboard(status: StatusSource, log: Log): Routes {
   return {
     attach(app, replies) {
       const { begin, reply, replyProblem } = replies
-      const get = (res: HttpResponse, req: HttpRequest) => {
+      const answer = (res: HttpResponse, req: HttpRequest, name: string) => {
         begin(res, req)
-        const name = req.getParameter(0) ?? 'index.html'
         files ??= readPageFiles()
         files.then(
           known => {
@@ -51,10 +50,10 @@ export function createDashboard(status: StatusSource, log: Log): Routes {
       }
       live = createLive(app, replies, status, history)
       app
-        .get('/dashboard', get)
+        .get('/dashboard', (res, req) => { answer(res, req, 'index.html') })
         .any('/dashboard', anyOther)
         .ws('/dashboard/live', live.behavior)
-        .get('/dashboard/:file', get)
+        .get('/dashboard/:file', (res, req) => { answer(res, req, req.getParameter(0) ?? '') })
         .any('/dashboard/:file', anyOther)
     },
     close() {

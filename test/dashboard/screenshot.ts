@@ -52,7 +52,10 @@ try {
     await page.screenshot({ path: 'docs/dashboard.png', fullPage: true })
   } else {
     await page.screenshot({ path: join(to, 'dark.png'), fullPage: true })
-    for (const [name, viewport, colorScheme] of [['light', DESK, 'light'], ['phone', PHONE, 'dark']] as const) {
+    await page.setViewportSize(PHONE)
+    await page.screenshot({ path: join(to, 'phone.png'), fullPage: true })
+    await page.setViewportSize(DESK)
+    for (const [name, viewport, colorScheme] of [['light', DESK, 'light'], ['phone-light', PHONE, 'light']] as const) {
       const other = await open(browser, url, { viewport, colorScheme })
       await other.screenshot({ path: join(to, `${name}.png`), fullPage: true })
     }
@@ -70,22 +73,22 @@ try {
 async function open(browser: Browser, url: string, options: Parameters<Browser['newPage']>[0]): Promise<Page> {
   const page = await browser.newPage(options)
   await page.goto(url)
-  await page.locator('body:not([data-mood=waiting])').waitFor()
+  await page.locator('[data-mood]:not([data-mood=waiting])').waitFor()
   return page
 }
 
 /** Pays at a rate that goes up and down, for as long as the run takes. */
 async function pay(url: string): Promise<void> {
   const client = owner.own(new Pool(url, { connections: 64, pipelining: 1 }), pool => pool.destroy())
-  const random = createRandom(7)
+  const random = createRandom(7, 'screenshot')
   const startMs = performance.now()
   let sent = 0
   let due = 0
   const answers: Promise<unknown>[] = []
   for (let second = 0; second < SECONDS; second = (performance.now() - startMs) / 1_000) {
-    due += (90 + 30 * Math.sin(second / 9)) * TURN_MS / 1_000 + (random() - 0.5)
+    due += (90 + 30 * Math.sin(second / 9)) * TURN_MS / 1_000 + (random.fraction() - 0.5)
     for (; sent < due; sent++) {
-      const body = bodyOf(newPayment(500 + Math.floor(random() * 9_500)))
+      const body = bodyOf(newPayment(random.integer(500, 10_000)))
       answers.push(client.request({ method: 'POST', path: '/payments', body, headers: { 'content-type': 'application/json' } }).then(reply => reply.body.dump()))
     }
     await sleep(TURN_MS)

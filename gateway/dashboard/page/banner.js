@@ -1,5 +1,5 @@
 import { element } from './figures.js'
-import { clock, counted, duration } from './words.js'
+import { clock, count, counted, withLocalTimes } from './words.js'
 
 /** @typedef {import('./figures.js').Status} Status */
 
@@ -16,18 +16,24 @@ export function showStatus(status) {
   const { problems, isCurrent, at } = status
   const mood = problems.length === 0 ? 'well' : isSerious(status) ? 'serious' : 'trouble'
   const headline = mood === 'well' ? 'All is well' : !isCurrent ? 'Redis is away: old figures' : mood === 'serious' ? 'Something is seriously wrong' : 'Something is wrong'
-  show(mood, headline, problems)
+  const atMs = Date.parse(at)
+  show(mood, headline, problems.map(problem => withLocalTimes(problem, atMs)))
   element('lost').hidden = true
-  element('as-of').textContent = clock(Date.parse(at))
+  element('as-of').textContent = clock(atMs)
   document.body.classList.toggle('stale', !isCurrent)
 }
 
-/** To be called again while it lasts. @param {{ sinceMs: number, heardAtMs: number | undefined }} loss */
-export function showLost({ sinceMs, heardAtMs }) {
-  show('lost', heardAtMs === undefined ? 'No connection' : 'Connection lost', [])
-  const since = `for ${duration((Date.now() - sinceMs) / 1_000)}, trying again …`
+/**
+ * To be called again while it lasts.
+ *
+ * @param {number} silentMs for how long nothing was heard
+ * @param {string | undefined} lastAt of when the figures are that are shown; none yet if missing
+ */
+export function showLost(silentMs, lastAt) {
+  show('lost', lastAt === undefined ? 'No connection' : 'Connection lost', [])
+  const figures = lastAt === undefined ? 'There are no figures yet.' : `All figures are those of ${clock(Date.parse(lastAt))}.`
   const lost = element('lost')
-  lost.textContent = heardAtMs === undefined ? `${since} There are no figures yet.` : `${since} All figures are those of ${clock(heardAtMs)}.`
+  lost.textContent = `Nothing heard for ${count(Math.round(silentMs / 1_000))} s, trying again … ${figures}`
   lost.hidden = false
   document.body.classList.add('stale')
 }

@@ -10,20 +10,22 @@ const LEAST_SPAN_MS = 60_000
 /** Points are 5 s apart when nobody watched. After a longer time without any a line is not drawn on. */
 const GAP_MS = 12_000
 const TROUBLED = 7
+const PLOT_HEIGHT = 200
 
+/** @type {{ id: string, say: (value: number | null) => string, least: number, lines: Line[] }[]} */
 const CHARTS = [
   {
     id: 'flow-chart', say: rate, least: 10, lines: [
       { name: 'in', at: 1, color: '--in' },
-      { name: 'out by default', at: 2, color: '--default', isFilled: true },
-      { name: 'out by fallback', at: 3, color: '--fallback', dash: [6, 3], isFilled: true }
+      { name: 'out, default', at: 2, color: '--default', isFilled: true },
+      { name: 'out, fallback', at: 3, color: '--fallback', dash: [6, 3], isFilled: true }
     ]
   },
   { id: 'queue-chart', say: count, least: 10, lines: [{ name: 'waiting', at: 4, color: '--in', isFilled: true }] },
   {
     id: 'latency-chart', say: rate, least: 2, lines: [
-      { name: '99 of 100 within', at: 6, color: '--in' },
-      { name: 'half within', at: 5, color: '--muted', dash: [3, 3] }
+      { name: 'p99', at: 6, color: '--in' },
+      { name: 'p50', at: 5, color: '--muted', dash: [3, 3] }
     ]
   }
 ]
@@ -58,6 +60,7 @@ export function createCharts() {
 /** @param {(typeof CHARTS)[number]} chart @param {() => Point[]} pointsNow */
 function drawn({ id, say, least, lines }, pointsNow) {
   const frame = element(id)
+  const size = () => ({ width: frame.clientWidth, height: PLOT_HEIGHT })
   const span = () => {
     const points = pointsNow()
     const toMs = points.at(-1)?.[0] ?? Date.now()
@@ -68,20 +71,21 @@ function drawn({ id, say, least, lines }, pointsNow) {
     stroke: () => style('--muted'), font: '13px system-ui, sans-serif', grid: { stroke: () => style('--grid'), width: 1 }, ticks: { show: false }
   })
   const plot = new uPlot({
-    width: frame.clientWidth, height: frame.clientHeight, padding: [8, 12, 0, 0],
+    ...size(), padding: [8, 12, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'time' } },
-    legend: { show: true },
+    // Properties of the style sheet as they are, so that the markers follow it from dark to light.
+    legend: { markers: { width: 3, stroke: (_, at) => `var(${lines[at - 1]?.color ?? '--ink'})`, dash: (_, at) => lines[at - 1]?.dash ? 'dashed' : 'solid', fill: () => '' } },
     scales: {
       x: { time: true, range: span },
-      y: { range: (_, __, max) => [0, Math.max(least, (max ?? 0) * 1.1)] }
+      y: { range: (_, __, max) => [0, Math.max(least, max * 1.1)] }
     },
     axes: [
-      { ...axis, space: 60, values: (_, splits) => splits.map(split => clock(split * 1_000).slice(0, 5)), incrs: [60, 120] },
-      { ...axis, size: 58, values: (_, splits) => splits.map(say) }
+      { ...axis, size: 28, space: 70, incrs: [15, 30, 60, 120], values: (_, splits, __, ___, step) => splits.map(split => clock(split * 1_000).slice(0, step < 60 ? 8 : 5)) },
+      { ...axis, size: 56, values: (_, splits) => splits.map(say) }
     ],
     series: [
-      { label: 'at', value: (_, at) => at === null ? '–' : clock(at * 1_000) },
-      ...lines.map((/** @type {Line} */ { name, color, dash, isFilled }) => ({
+      { label: 'at', value: (_, at) => clock(at * 1_000) },
+      ...lines.map(({ name, color, dash, isFilled }) => ({
         label: name, stroke: () => style(color), width: 2, ...dash && { dash }, points: { show: false },
         ...isFilled && { fill: () => `color-mix(in srgb, ${style(color)} 22%, transparent)` },
         value: (/** @type {uPlot} */ _, /** @type {number | null} */ value) => say(value)
@@ -90,10 +94,11 @@ function drawn({ id, say, least, lines }, pointsNow) {
     hooks: { drawClear: [u => { shadeTrouble(u, pointsNow()) }] }
   }, [[], ...lines.map(() => [])], frame)
 
-  new ResizeObserver(() => { plot.setSize({ width: frame.clientWidth, height: frame.clientHeight - legendHeight(plot) }) }).observe(frame)
+  new ResizeObserver(() => { plot.setSize(size()) }).observe(frame)
   return {
     draw() {
       const rows = withGaps(pointsNow())
+      if (rows.length === 0) return
       plot.setData([rows.map(([atMs]) => atMs / 1_000), ...lines.map(({ at }) => rows.map(row => row[at] ?? null))])
       // The newest figures, unless somebody points at older ones.
       if (plot.cursor.left === undefined || plot.cursor.left < 0) plot.setLegend({ idx: rows.length - 1 }, false)
@@ -102,11 +107,6 @@ function drawn({ id, say, least, lines }, pointsNow) {
       frame.dataset.points = String(rows.length)
     }
   }
-}
-
-/** @param {uPlot} plot */
-function legendHeight(plot) {
-  return plot.root.querySelector('.u-legend')?.clientHeight ?? 0
 }
 
 /** @param {readonly Point[]} points @returns {readonly Point[]} */
@@ -118,7 +118,8 @@ function withGaps(points) {
 }
 
 /** The times at which something was wrong get a background. @param {uPlot} plot @param {readonly Point[]} points */
-function shadeTrouble({ ctx, bbox, valToPos }, points) {
+function shadeTrouble(plot, points) {
+  const { ctx, bbox } = plot
   ctx.save()
   ctx.beginPath()
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height)
@@ -127,8 +128,8 @@ function shadeTrouble({ ctx, bbox, valToPos }, points) {
   points.forEach((point, index) => {
     const next = points[index + 1]
     if (point[TROUBLED] === 0 || next === undefined || next[0] - point[0] > GAP_MS) return
-    const left = Math.round(valToPos(point[0] / 1_000, 'x', true))
-    ctx.fillRect(left, bbox.top, Math.round(valToPos(next[0] / 1_000, 'x', true)) - left, bbox.height)
+    const left = Math.round(plot.valToPos(point[0] / 1_000, 'x', true))
+    ctx.fillRect(left, bbox.top, Math.round(plot.valToPos(next[0] / 1_000, 'x', true)) - left, bbox.height)
   })
   ctx.restore()
 }

@@ -28,7 +28,7 @@ export function stayConnected(path, { hear, lose }) {
       clearTimeout(patience)
       patience = setTimeout(giveUp, SILENT_MS)
       retryMs = RETRY_MS.first
-      hear(JSON.parse(data))
+      hear(JSON.parse(String(data)))
     }
   }
   connect()

@@ -22,7 +22,7 @@ const FIGURES = {
   fees: status => money(status.money.fees),
   allOnFallbackFees: status => money(status.money.allOnFallback.fees),
   allOnFallbackNet: status => money(status.money.allOnFallback.net),
-  earned: status => money(status.money.net - status.money.allOnFallback.net),
+  saved: status => money(status.money.net - status.money.allOnFallback.net),
   preferred: ({ preferred }) => preferred.processor ?? 'nobody knows',
   preferredWhy: ({ preferred }) => preferred.why
 }
@@ -36,12 +36,13 @@ const BREAKERS = { CLOSED: '✓ CLOSED', OPEN: '✕ OPEN', HALF_OPEN: '! HALF_OP
 const OF_PROCESSOR = {
   verdict: ({ verdict }) => VERDICTS[verdict],
   health: ({ health }) => health === null ? 'nothing heard of late'
-    : `${health.failing ? '✕ failing' : '✓ healthy'}, ${count(health.minResponseTimeMs)} ms or more, ${duration(health.ageSeconds)} ago`,
+    : `${health.failing ? '✕ failing' : '✓ healthy'}, min ${count(health.minResponseTimeMs)} ms, ${duration(health.ageSeconds)} ago`,
   breakers: ({ breakers }) => breakers.length === 0 ? 'no worker'
     : breakers.map(({ worker, state, openSeconds }) => `${BREAKERS[state]} ${worker}${openSeconds === null ? '' : `, ${duration(openSeconds)}`}`).join('\n'),
   successRate: ({ successRate }) => percent(successRate),
   latency: ({ latency }) => `${rate(latency.meanMs)} / ${rate(latency.p99Ms)} ms`,
   inFlight: ({ inFlight }) => count(inFlight),
+  settledPerSecond: ({ settledPerSecond }) => rate(settledPerSecond),
   payments: ({ settled }) => count(settled.payments),
   share: ({ settled }, { processors }) => {
     const all = processors.default.settled.payments + processors.fallback.settled.payments
@@ -104,5 +105,8 @@ function showProcesses({ gateways, workers, monitors, redis, isCurrent }) {
 function write(within, selector, text) {
   const found = within.querySelector(selector)
   if (found === null) throw new Error(`the page has no ${selector}`)
-  if (found.textContent !== text) found.textContent = text
+  if (found.textContent === text) return
+  found.textContent = text
+  // The largest figures get a smaller font.
+  found.classList.toggle('long', text.length > 6)
 }

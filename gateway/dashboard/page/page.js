@@ -9,10 +9,11 @@ import { createCards, showFigures } from './figures.js'
 createCards()
 const charts = createCharts()
 
-/** When the figures that are shown were true. @type {number | undefined} */
-let heardAtMs
-/** @type {{ sinceMs: number, timer: number } | undefined} */
-let loss
+let heardMs = Date.now()
+/** Of when the figures are that are shown. @type {string | undefined} */
+let lastAt
+/** Runs while there is no connection. @type {number | undefined} */
+let lostTimer
 
 stayConnected('/dashboard/live', {
   hear(/** @type {Message} */ message) {
@@ -20,18 +21,17 @@ stayConnected('/dashboard/live', {
       charts.begin(message.points)
       return
     }
-    window.clearInterval(loss?.timer)
-    loss = undefined
-    heardAtMs = Date.parse(message.status.at)
+    window.clearInterval(lostTimer)
+    lostTimer = undefined
+    heardMs = Date.now()
+    lastAt = message.status.at
     showStatus(message.status)
     showFigures(message.status)
     charts.add(message.point)
   },
   lose() {
-    if (loss !== undefined) return
-    const sinceMs = Date.now()
-    const show = () => { showLost({ sinceMs, heardAtMs }) }
-    loss = { sinceMs, timer: window.setInterval(show, 1_000) }
+    const show = () => { showLost(Date.now() - heardMs, lastAt) }
     show()
+    lostTimer ??= window.setInterval(show, 1_000)
   }
 })

@@ -2,8 +2,8 @@
 
 /** @param {Intl.NumberFormatOptions} options */
 const format = options => {
-  const { format: write } = new Intl.NumberFormat('en-US', options)
-  return (/** @type {number | null} */ value) => value === null ? '–' : write(value)
+  const numbers = new Intl.NumberFormat('en-US', options)
+  return (/** @type {number | null} */ value) => value === null ? '–' : numbers.format(value)
 }
 
 export const count = format({ maximumFractionDigits: 0 })
@@ -26,6 +26,20 @@ const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digi
 
 /** The time of day where the reader is: "14:03:05". @param {number} ms */
 export const clock = ms => time.format(ms)
+
+/**
+ * A sentence of the status with its times of day, "14:03:05 UTC", as the reader's clock has them.
+ *
+ * @param {string} sentence
+ * @param {number} atMs when it was said: its times are from before, and not a day old
+ */
+export function withLocalTimes(sentence, atMs) {
+  return sentence.replace(/(\d\d:\d\d:\d\d) UTC/g, (_, time) => {
+    const sameDayMs = Date.parse(`${new Date(atMs).toISOString().slice(0, 10)}T${time}Z`)
+    // An hour's grace: the time of another clock may lie a little ahead.
+    return clock(sameDayMs > atMs + 3_600_000 ? sameDayMs - 86_400_000 : sameDayMs)
+  })
+}
 
 /** @param {number} number @param {string} singular */
 export const counted = (number, singular) => `${count(number)} ${singular}${number === 1 ? '' : 's'}`
