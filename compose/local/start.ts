@@ -112,6 +112,7 @@ Ready. Try this in another terminal:
     -d '{"correlationId":"${randomUUID()}","amount":19.90}'
   curl http://localhost:${port}/payments-summary
   curl http://localhost:${port}/status
+and look at http://localhost:${port}/dashboard; into Redis:
   ${redisCli} XLEN '${keys.queue}'
   ${redisCli} HGETALL '${keys.totals('default', 'cents', '')}'
   ${redisCli} GET '${keys.preferredProcessor}'

@@ -1,0 +1,305 @@
+// Goal: the live page shows what GET /status tells, moves with it, says in words what is wrong, its own lost connection included,
+// and finds another gateway; anybody can read it; and it asks nothing of anybody but its gateways.
+// Method: the real pipeline and a real Chromium without a window. Faults are made for real, by signals and by the processors' models.
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import type { Page } from 'playwright-core'
+import { Agent, WebSocket } from 'undici'
+import type { Point } from '../../gateway/dashboard/history.ts'
+import type { StatusBody } from '../../gateway/status/render.ts'
+import { startBrowser } from '../support/browser.ts'
+import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
+import { ownerOf } from '../support/owner.ts'
+import { newPayment, newPayments } from '../support/payments.ts'
+import { startTestPipeline } from '../support/pipeline.ts'
+import { startService } from '../support/service.ts'
+
+const pipeline = await startTestPipeline({ environment: { gateway: { REDIS_TIMEOUT_MS: '500' } } })
+const { stack, admins } = pipeline
+const own = ownerOf({ after })
+const browser = own(await startBrowser(), running => running.close())
+const contrastScript = await readFile(join(import.meta.dirname, '..', 'dashboard', 'contrast.js'), 'utf8')
+
+type Seen = { errors: string[]; asked: URL[] }
+
+/** A page of the dashboard that has its first figures, and what went wrong in it and whom it asked so far. */
+async function openPage(options: Parameters<typeof browser.newPage>[0] = {}): Promise<{ page: Page; seen: Seen }> {
+  const page = own(await browser.newPage({ viewport: { width: 1280, height: 800 }, ...options }), opened => opened.close())
+  page.setDefaultTimeout(PATIENCE_MS)
+  const seen: Seen = { errors: [], asked: [] }
+  page.on('console', message => { if (message.type() !== 'log') seen.errors.push(message.text()) })
+  page.on('pageerror', error => { seen.errors.push(String(error)) })
+  page.on('request', asked => { seen.asked.push(new URL(asked.url())) })
+  page.on('websocket', socket => { seen.asked.push(new URL(socket.url())) })
+  await page.goto(`${stack.url}/dashboard`)
+  await page.locator('.as-of [data-figure=answeredBy]:not(:text-is("–"))').waitFor()
+  return { page, seen }
+}
+
+async function status(): Promise<StatusBody> {
+  return JSON.parse((await pipeline.get('/status')).body) as StatusBody
+}
+
+async function moodOf(page: Page): Promise<string | null> {
+  return await page.locator('body').getAttribute('data-mood')
+}
+
+async function untilMood(page: Page, mood: string): Promise<void> {
+  await page.locator(`body[data-mood=${mood}]`).waitFor()
+}
+
+function figure(page: Page, name: string): Promise<string | null> {
+  return page.locator(`[data-figure=${name}]`).textContent()
+}
+
+async function problemsOf(page: Page): Promise<string[]> {
+  return await page.locator('#problems li').allTextContents()
+}
+
+const decimals = (amount: number) => amount.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
+
+/** What a gateway tells a page first. */
+async function firstMessage(socketPath: string): Promise<{ points: Point[] }> {
+  const agent = own(new Agent({ connect: { socketPath } }), pool => pool.destroy())
+  const client = own(new WebSocket('ws://gateway/dashboard/live', { dispatcher: agent }), socket => { socket.close() })
+  return await new Promise((resolve, reject) => {
+    client.addEventListener('message', ({ data }) => { resolve(JSON.parse(String(data)) as { points: Point[] }) }, { once: true })
+    client.addEventListener('error', () => { reject(new Error('no connection')) })
+  })
+}
+
+/** The status code of an attempt to open the page's WebSocket. */
+async function upgradeCode(target: { port: number } | { socketPath: string }, headers: Record<string, string> = {}): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const attempt = request({
+      ...target, path: '/dashboard/live',
+      headers: { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', ...headers }
+    })
+    attempt.on('response', response => {
+      response.resume()
+      resolve(response.statusCode ?? 0)
+    })
+    attempt.on('upgrade', (response, socket) => {
+      own(socket, open => open.destroy())
+      resolve(response.statusCode ?? 0)
+    })
+    attempt.on('error', reject)
+    attempt.end()
+  })
+}
+
+describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
+  const gatewayPaths = [1, 2].map(n => join(dirname(stack.redisPath), `gateway-${n}.sock`))
+  const { page, seen } = await openPage()
+
+  it('shows the figures of GET /status', async () => {
+    await Promise.all(newPayments(30).map(pipeline.pay))
+    await pipeline.pay(newPayment(1_234_567))
+    await pipeline.untilSettled()
+    await eventually('the page and the status are equal', PATIENCE_MS, async () => {
+      const { acceptedPerSecond, settledPerSecond, queue, money, processors, preferred } = await status()
+      assert.deepEqual([acceptedPerSecond, settledPerSecond, queue.unsettled, processors.default.settled.payments], [0, 0, 0, 31])
+      const wanted = {
+        in: '0', out: '0', outDefault: '0', outFallback: '0', waiting: '0', inFlight: '0', oldestWaiting: '–', refused: '0',
+        settled: decimals(money.settled), fees: decimals(money.fees), net: decimals(money.net),
+        allOnFallbackFees: decimals(money.allOnFallback.fees), allOnFallbackNet: decimals(money.allOnFallback.net),
+        saved: decimals(money.allOnFallback.fees - money.fees), preferred: 'default', preferredWhy: preferred.why
+      }
+      const shown: Record<string, string | null> = Object.fromEntries(await Promise.all(Object.keys(wanted).map(async name => [name, await figure(page, name)])))
+      assert.deepEqual(shown, wanted)
+      return true
+    })
+    assert.equal(await figure(page, 'settled'), '12,942.67')
+    for (const [name, payments, share, amount] of [['default', '31', '100%', '12,942.67'], ['fallback', '0', '0%', '0.00']] as const) {
+      const part = async (of: string) => await page.locator(`#${name} [data-of=${of}]`).textContent()
+      assert.deepEqual(await Promise.all(['name', 'payments', 'share', 'amount', 'verdict', 'breakers'].map(part)), [name, payments, share, amount, '✓ works', '✓ CLOSED worker-1'])
+      assert.match(await part('health') ?? '', /^✓ healthy, min 0 ms, \d+(\.\d)? s ago$/)
+    }
+    const processes = await page.locator('#processes li').allTextContents()
+    assert.deepEqual(processes.slice(0, 4), ['✓ gateway-1', '✓ gateway-2', '✓ worker-1', '✓ monitor-1'])
+    await untilMood(page, 'well')
+    assert.equal(await page.locator('#headline').textContent(), 'All is well')
+    // While there are answers within the last ten seconds.
+    await pipeline.pay(newPayment())
+    await eventually('latencies are shown', PATIENCE_MS, async () => /^[\d.,]+$/.test(await figure(page, 'acceptP99') ?? '') && /^[\d.,]+$/.test(await figure(page, 'acceptP50') ?? ''))
+  })
+
+  it('moves its charts under load, and a page that is opened later begins with the same minutes', async () => {
+    const chart = page.locator('#flow-chart')
+    const pixels = () => page.evaluate<string>("document.querySelector('#flow-chart canvas').toDataURL()")
+    const before = { points: Number(await chart.getAttribute('data-points')), pixels: await pixels() }
+    await eventually('the charts show payments', PATIENCE_MS, async () => {
+      await Promise.all(newPayments(20).map(pipeline.pay))
+      const [inside = 0, out = 0] = (/in (\d+), out, default (\d+)/.exec(await chart.getAttribute('aria-label') ?? '')?.slice(1) ?? []).map(Number)
+      return inside > 5 && out > 5 && Number(await chart.getAttribute('data-points')) >= Math.max(before.points + 2, 12)
+    })
+    assert.notEqual(await pixels(), before.pixels)
+    assert(Number((await figure(page, 'settled') ?? '').replaceAll(',', '')) > 12_942.67)
+
+    // One of five seconds at least, at a gateway that nobody watched.
+    const messages = await Promise.all(gatewayPaths.map(firstMessage))
+    for (const { points } of messages) {
+      const times = points.map(([atMs]) => atMs)
+      assert(times.length >= 2 && times.every((atMs, index) => index === 0 || atMs > (times[index - 1] ?? 0)), JSON.stringify(points))
+    }
+    assert(messages.some(({ points }) => points.some(([, accepted]) => (accepted ?? 0) > 0)), JSON.stringify(messages))
+    const { page: later } = await openPage()
+    assert(Number(await later.locator('#flow-chart').getAttribute('data-points')) >= 3)
+    await later.close()
+  })
+
+  it('asks nobody but its gateway, and has no errors', () => {
+    assert.deepEqual(new Set(seen.asked.map(({ host }) => host)), new Set([new URL(stack.url).host]))
+    const paths = seen.asked.map(({ pathname }) => pathname)
+    for (const path of ['/dashboard', '/dashboard/uplot.js', '/dashboard/page.js', '/dashboard/live']) assert(paths.includes(path), `${path} of ${paths.join(' ')}`)
+    assert.deepEqual(seen.errors, [])
+  })
+
+  it('can be read in dark and light, on a desk and on a phone', async () => {
+    for (const colorScheme of ['dark', 'light'] as const) {
+      await page.emulateMedia({ colorScheme })
+      const { count, low } = await page.evaluate<{ count: number; low: unknown[] }>(contrastScript)
+      assert(count > 60, String(count))
+      assert.deepEqual(low, [], colorScheme)
+    }
+    for (const width of [360, 390, 768, 1280, 3840]) {
+      await page.setViewportSize({ width, height: 800 })
+      const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+      await eventually(`nothing is wider than ${width} px`, PATIENCE_MS, async () => await page.evaluate<number>(overflow) <= 0)
+      const plot = "Math.abs(document.querySelector('#flow-chart .uplot').clientWidth - document.querySelector('#flow-chart').clientWidth)"
+      await eventually(`the plot fills its frame at ${width} px`, PATIENCE_MS, async () => await page.evaluate<number>(plot) <= 1)
+    }
+    await page.setViewportSize({ width: 1280, height: 800 })
+  })
+
+  it('says in the words of the status that a processor fails, then that both do, then that all is well', async () => {
+    await admins.default.setFailing(true)
+    await Promise.all(newPayments(5).map(pipeline.pay))
+    await untilMood(page, 'trouble')
+    await page.locator('#default[data-verdict=fails]').waitFor()
+    const inWords = await eventually('the page says so', PATIENCE_MS, async () => (await problemsOf(page)).find(problem => problem.includes('default processor fails')))
+    assert.match(inWords, /^The default processor fails: its breaker is (OPEN|HALF_OPEN) at worker-1 since \d\d:\d\d:\d\d, /)
+    const since = (await status()).processors.default.breakers[0]?.since ?? ''
+    assert(inWords.includes(new Date(since).toLocaleTimeString('en-GB')), `${inWords} has the time ${since} as the clock here`)
+    assert.equal((await page.evaluate<{ low: unknown[] }>(contrastScript)).low.length, 0)
+    await admins.fallback.setFailing(true)
+    await Promise.all(newPayments(5).map(pipeline.pay))
+    await untilMood(page, 'serious')
+    await eventually('the page names both', PATIENCE_MS, async () => (await problemsOf(page)).some(problem => problem.startsWith('Both processors fail')))
+    for (const admin of Object.values(admins)) await admin.setFailing(false)
+    await pipeline.untilSettled()
+    await untilMood(page, 'well')
+    assert.deepEqual(await problemsOf(page), [])
+  })
+
+  it('says that Redis is away, and that the figures are old', async () => {
+    const settled = await figure(page, 'settled')
+    stack.part('redis').kill('SIGSTOP')
+    await untilMood(page, 'serious')
+    await page.locator('body.stale').waitFor()
+    assert.equal(await page.locator('#headline').textContent(), 'Redis is away: old figures')
+    assert.match((await problemsOf(page)).join(), /^Redis does not answer /)
+    assert.equal(await figure(page, 'settled'), settled)
+    stack.part('redis').kill('SIGCONT')
+    await untilMood(page, 'well')
+    await page.locator('body:not(.stale)').waitFor()
+  })
+
+  it('finds the other gateway when its own is killed, and says meanwhile that the connection is lost', async () => {
+    await page.evaluate('window.moods = []; new MutationObserver(() => window.moods.push(document.body.dataset.mood)).observe(document.body, { attributes: true }); 0')
+    const before = await figure(page, 'answeredBy') ?? ''
+    stack.part(before).kill('SIGKILL')
+    await eventually('another gateway tells', PATIENCE_MS, async () => ![before, null].includes(await figure(page, 'answeredBy')))
+    assert((await page.evaluate<string[]>('window.moods')).includes('lost'))
+    await stack.part(before).exited
+    await stack.part(before).start()
+    await untilMood(page, 'well')
+  })
+
+  it('notices a gateway that hangs with the connection open', async () => {
+    const before = await figure(page, 'answeredBy') ?? ''
+    stack.part(before).kill('SIGSTOP')
+    await untilMood(page, 'lost')
+    assert.match(await page.locator('#lost').textContent() ?? '', /^Nothing heard for \d+ s, trying again … All figures are those of \d\d:\d\d:\d\d\.$/)
+    await eventually('another gateway tells', PATIENCE_MS, async () => ![before, null].includes(await figure(page, 'answeredBy')))
+    stack.part(before).kill('SIGCONT')
+    await untilMood(page, 'well')
+  })
+
+  it('is sent away by a gateway that stops, which waits for nobody', async () => {
+    const client = own(new WebSocket(`ws://127.0.0.1:${pipeline.port}/dashboard/live`), socket => { socket.close() })
+    const closing = new Promise<number>(resolve => { client.addEventListener('close', ({ code }) => { resolve(code) }) })
+    const teller = new Promise<string>(resolve => {
+      client.addEventListener('message', ({ data }) => {
+        const message = JSON.parse(String(data)) as { status?: StatusBody }
+        if (message.status) resolve(message.status.answeredBy)
+      })
+    })
+    const name = await teller
+    assert.deepEqual(await stack.part(name).stop(), { code: 0, signal: null })
+    assert.equal(await closing, 1012)
+    await stack.part(name).start()
+    await untilMood(page, 'well')
+  })
+
+  it('says that the connection is lost for as long as it is, and goes on by itself', async () => {
+    const settled = await figure(page, 'settled')
+    // Its soft stop cuts the open WebSocket by itself.
+    assert.deepEqual(await stack.part('haproxy').stop(), { code: 0, signal: null })
+    await untilMood(page, 'lost')
+    assert.equal(await page.locator('#headline').textContent(), 'Connection lost')
+    assert.equal(await page.title(), 'Connection lost – Payments')
+    await page.locator('body.stale').waitFor()
+    await eventually('it counts', PATIENCE_MS, async () => Number(/for (\d+) s/.exec(await page.locator('#lost').textContent() ?? '')?.[1]) >= 4)
+    assert.equal(await figure(page, 'settled'), settled)
+    assert.equal(await moodOf(page), 'lost')
+    await stack.part('haproxy').start()
+    await untilMood(page, 'well')
+    await page.locator('body:not(.stale)').waitFor()
+    assert.equal(await page.locator('#lost').isVisible(), false)
+  })
+
+  it('is compressed, not framed and not guessed at, for GET alone', async () => {
+    const { status: code, headers } = await pipeline.get('/dashboard')
+    assert.equal(code, 200)
+    assert.deepEqual([headers['content-type'], headers['content-encoding'], headers['x-content-type-options']], ['text/html; charset=utf-8', 'gzip', 'nosniff'])
+    assert.match(String(headers['content-security-policy']), /^default-src 'none'; script-src 'self'; .*frame-ancestors 'none'$/)
+    for (const path of ['/dashboard/tsconfig.json', '/dashboard/..%2fmain.ts', '/dashboard/live']) assert.equal((await pipeline.get(path)).status, 404, path)
+    const posted = await fetch(`${stack.url}/dashboard`, { method: 'POST' })
+    assert.deepEqual([posted.status, posted.headers.get('allow')], [405, 'GET'])
+  })
+
+  it('lets no page of another host connect, and not more than 50', async () => {
+    const { port } = pipeline
+    const host = `127.0.0.1:${port}`
+    for (const origin of ['http://evil.example', `http://127.0.0.1:${port + 1}`, 'null']) assert.equal(await upgradeCode({ port }, { host, origin }), 403, origin)
+    for (const origin of [`http://${host}`, `https://${host}`]) assert.equal(await upgradeCode({ port }, { host, origin }), 101, origin)
+    const [socketPath = ''] = gatewayPaths
+    const codes = await Promise.all(Array.from({ length: 60 }, () => upgradeCode({ socketPath })))
+    assert.deepEqual(new Set(codes), new Set([101, 503]))
+    const openCount = codes.filter(code => code === 101).length
+    assert(openCount <= 50 && openCount >= 45, String(openCount))
+  })
+
+  it('is closed by DASHBOARD=closed, and by STATUS=closed', async () => {
+    const folder = own(await mkdtemp(join(tmpdir(), 'gateway-')), path => rm(path, { recursive: true, force: true }))
+    for (const closed of ['DASHBOARD', 'STATUS']) {
+      const socketPath = join(folder, `${closed}.sock`)
+      const gateway = startService('gateway', { REDIS_URL: `unix:${stack.redisPath}`, LISTEN: `unix:${socketPath}`, GATEWAY_NAME: 'closed', [closed]: 'closed' })
+      await gateway.untilLogged('ready')
+      assert.equal(await upgradeCode({ socketPath }), 404)
+      for (const path of ['/dashboard', '/dashboard/page.js']) {
+        const code = await new Promise((resolve, reject) => {
+          request({ socketPath, path }, response => { resolve(response.resume().statusCode) }).on('error', reject).end()
+        })
+        assert.equal(code, 404, path)
+      }
+      gateway.kill('SIGTERM')
+      await gateway.exited
+    }
+  })
+})
