@@ -107,12 +107,11 @@ function describeUse({ port, directory }: StartSettings, stack: Stack): string {
   const keys = createKeys()
   const redisCli = `redis-cli -s ${shown(stack.redisPath)}`
   return `
-Ready. Try this in another terminal:
+Ready. Look at http://localhost:${port}/dashboard, and try this in another terminal:
   curl -i http://localhost:${port}/payments -H 'Content-Type: application/json' \\
     -d '{"correlationId":"${randomUUID()}","amount":19.90}'
   curl http://localhost:${port}/payments-summary
   curl http://localhost:${port}/status
-and look at http://localhost:${port}/dashboard; into Redis:
   ${redisCli} XLEN '${keys.queue}'
   ${redisCli} HGETALL '${keys.totals('default', 'cents', '')}'
   ${redisCli} GET '${keys.preferredProcessor}'
