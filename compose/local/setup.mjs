@@ -1,7 +1,7 @@
-// node compose/local/setup.mjs [--no-servers | --browser | --engine] SCRIPT [arguments…]
+// node compose/local/setup.mjs [--no-servers | --browser | --tests | --engine] SCRIPT [arguments…]
 //
 // What every npm script begins with: makes this clone ready (npm packages, then redis-server and haproxy, with --browser
-// Chromium as well, or a container engine), then runs SCRIPT on the Node 22 that the npm packages bring along. Runs itself
+// Chromium as well, with --tests promtool too, or a container engine), then runs SCRIPT on the Node 22 that the npm packages bring along. Runs itself
 // on any Node from 20, without packages. Says nothing when nothing is missing. Exit codes: SCRIPT's own; 2 when something is missing that it cannot install.
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { ensurePackages } from './setup/packages.mjs'
 import { findExecutable } from './setup/apt.mjs'
 import { ensureEngine } from './setup/engine.mjs'
+import { ensurePromtool } from './setup/promtool.mjs'
 import { ensureServers, ensureServersAndBrowser } from './setup/servers.mjs'
 import { SetupError } from './setup/run.mjs'
 
@@ -24,14 +25,19 @@ async function main() {
     throw new SetupError(`this needs Node 20 or later, this is ${process.version}: see https://nodejs.org`)
   }
   const words = process.argv.slice(2)
-  const ensures = { '--no-servers': () => undefined, '--browser': ensureServersAndBrowser, '--engine': ensureEngine }
+  const ensures = { '--no-servers': () => undefined, '--browser': ensureServersAndBrowser, '--tests': ensureTestTools, '--engine': ensureEngine }
   const ensureRest = words[0] in ensures ? ensures[words.shift()] : ensureServers
-  if (words.length === 0) throw new SetupError('usage: node compose/local/setup.mjs [--no-servers | --browser | --engine] SCRIPT [arguments…]')
+  if (words.length === 0) throw new SetupError('usage: node compose/local/setup.mjs [--no-servers | --browser | --tests | --engine] SCRIPT [arguments…]')
 
   process.env.PATH = [process.env.PATH ?? '', ...serverFolders].filter(Boolean).join(delimiter)
   const nodePath = ensurePackages(repository)
   ensureRest()
   process.exitCode = await runScript(nodePath, words)
+}
+
+function ensureTestTools() {
+  ensureServersAndBrowser()
+  ensurePromtool(repository)
 }
 
 /** Runs it as if it had been called directly: same terminal, signals, exit code. */
