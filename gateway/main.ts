@@ -70,7 +70,7 @@ await runService({
     if (config.metricsListen) {
       const [{ serveMetrics }, { createGatewayMetrics }] = await Promise.all([import('../shared/metrics/server.ts'), import('./metrics.ts')])
       const pages = { '/status': { contentType: 'application/json', render: statusBody } }
-      const metrics = createGatewayMetrics({ tally, watch, startedAtMs: identity.startedAtMs, status })
+      const metrics = createGatewayMetrics({ tally, watch, startedAtMs: identity.startedAtMs, queuedMax: config.maxQueuedPayments, status })
       scope.own(await serveMetrics(config.metricsListen, metrics, log, pages), running => running.close())
     }
     return {}

@@ -3,19 +3,19 @@ import { createMetrics, type Metrics } from '../shared/metrics/metrics.ts'
 import { PROCESSOR_NAMES } from '../shared/payment.ts'
 import type { ProcessWatch } from '../shared/report/process-watch.ts'
 import { ACCEPT_OUTCOMES } from '../shared/report/report.ts'
-import type { ProcessorFigures } from './status/figures.ts'
+import type { AuditFigures, ProcessorFigures } from './status/figures.ts'
 import type { Status, StatusSource } from './status/source.ts'
 import type { Tally } from './tally.ts'
 
 const BREAKER_STATES = ['CLOSED', 'OPEN', 'HALF_OPEN'] as const
 
-export type GatewayMetricsOptions = { tally: Tally; watch: ProcessWatch; startedAtMs: number; status: StatusSource }
+export type GatewayMetricsOptions = { tally: Tally; watch: ProcessWatch; startedAtMs: number; queuedMax: number; status: StatusSource }
 
 /**
  * What this gateway counts, and the figures of the whole system, which each gateway tells alike: take their maximum, not their sum.
  * Those are missing while Redis does not answer.
  */
-export function createGatewayMetrics({ tally, watch, startedAtMs, status }: GatewayMetricsOptions): Metrics {
+export function createGatewayMetrics({ tally, watch, startedAtMs, queuedMax, status }: GatewayMetricsOptions): Metrics {
   const metrics = createMetrics()
   addProcessMetrics(metrics, watch, startedAtMs)
   metrics.counter('payments_received_total', 'Requests to accept a payment, by what the client was told.', ['outcome'], () =>
@@ -23,6 +23,7 @@ export function createGatewayMetrics({ tally, watch, startedAtMs, status }: Gate
   metrics.histogram('payment_accept_duration_seconds', 'From a payment to the answer of Redis that it is kept.', [], () => [[{}, tally.latency]])
   metrics.gauge('active_connections', 'Open connections: of clients at the gateways, to processors at the workers.', ['peer'], () =>
     [[{ peer: 'client' }, tally.connections]])
+  metrics.gauge('payment_queue_limit', 'Unsettled payments, waiting and in flight, from which on this gateway refuses new ones.', [], () => [[{}, queuedMax]])
   addSystemMetrics(metrics, status)
   return metrics
 }
@@ -62,6 +63,7 @@ function addSystemMetrics(metrics: Metrics, status: StatusSource): void {
   gauge('payment_workers_alive', 'Workers that live.', ({ workers }) => workers.filter(({ isAlive }) => isAlive).length)
   gauge('payment_gateways_alive', 'Gateways that live.', ({ gateways }) => gateways.filter(({ isAlive }) => isAlive).length)
   gauge('payment_health_polled', 'Whether some health monitor polls the processors.', ({ isPolled }) => isPolled ? 1 : 0)
+  gauge('payment_redis_can_write_log', 'Whether the last write of Redis to its append-only log went well.', ({ redis }) => redis.canWriteLog ? 1 : 0)
   gauge('payment_redis_memory_used_bytes', 'What Redis uses, as it compares it with its limit.', ({ redis }) => redis.usedBytes)
   gauge('payment_redis_memory_max_bytes', 'The limit of Redis; missing where there is none.', ({ redis }) => redis.maxBytes)
   gaugeOfEach('payment_processor_said_to_fail', 'Whether its last health poll said that it is failing; missing when nothing is known.', ({ health }) =>
@@ -69,6 +71,18 @@ function addSystemMetrics(metrics: Metrics, status: StatusSource): void {
   gaugeOfEach('payment_processor_up', 'Whether payments get booked there, by all that is known.', ({ verdict }) => verdict === 'fails' ? 0 : 1)
   counterOfEach('payments_settled_total', 'Payments in the books.', ({ settled }) => Number(settled.payments))
   counterOfEach('payments_settled_cents_total', 'Money in the books, in cents.', ({ settled }) => Number(settled.amount))
+  gauge('payment_audit_timestamp_seconds', 'When the last audit of all payments ran, in seconds since 1970; missing if none did.', ({ audit }) =>
+    audit && Date.parse(audit.at) / 1_000)
+  gauge('payment_audit_differing_payments', 'Payments that the last audit found to differ one by one; missing unless it was deep.', ({ audit }) =>
+    audit?.differingPayments ?? null)
+  const differenceOfEach = (name: string, help: string, read: (difference: AuditFigures['differences']['default']) => bigint) => {
+    metrics.gauge(name, `${help} Of the whole system.`, ['processor'], async () => {
+      const audit = (await figures())?.audit
+      return audit ? PROCESSOR_NAMES.map(processor => [{ processor }, Number(read(audit.differences[processor]))] as const) : []
+    })
+  }
+  differenceOfEach('payment_books_difference_payments', 'Payments in our books minus those in the processor\'s, by the last audit.', ({ payments }) => payments)
+  differenceOfEach('payment_books_difference_cents', 'Money in our books minus that in the processor\'s, in cents, by the last audit.', ({ amount }) => amount)
   metrics.gauge('payment_processor_breakers', 'Workers whose breaker is in this state. Of the whole system.', ['processor', 'state'], async () => {
     const system = await figures()
     if (system === undefined) return []

@@ -38,6 +38,8 @@ export function createKeys(tag = 'payments') {
     reports: `${prefix}reports`,
     /** Sorted set, process → when its report came, in ms since 1970. */
     reported: `${prefix}reported`,
+    /** Hash: what the last audit of all payments found; see shared/report/audit-result.ts. */
+    audit: `${prefix}audit`,
     /** Plain text: default, fallback or none. Expires when nobody publishes. Also the channel that tells of a change. */
     preferredProcessor: `${prefix}preferred-processor`,
     /** Plain text: the name of the one active health monitor. Expires soon after its death. */

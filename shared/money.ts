@@ -25,3 +25,8 @@ export function decimalFromCents(cents: number | bigint): string {
   const digits = cents.toString().padStart(3, '0')
   return `${digits.slice(0, -2)}.${digits.slice(-2)}`
 }
+
+/** The same for a difference, which may be below 0. */
+export function signedDecimalFromCents(cents: bigint): string {
+  return cents < 0n ? `-${decimalFromCents(-cents)}` : decimalFromCents(cents)
+}

@@ -1,6 +1,7 @@
 import { PROCESSOR_NAMES, type PreferredProcessor, type ProcessorName } from '../../shared/payment.ts'
 import type { Totals } from '../../shared/redis/functions.ts'
 import type { Observation, RedisFigures } from '../../shared/redis/observe.ts'
+import { foundEqual } from '../../shared/report/audit-result.ts'
 import { countOf, fromSparse, meanMs, quantileMs, sumOf } from '../../shared/report/histogram.ts'
 import {
   ACCEPT_OUTCOMES, SEND_OUTCOMES, type AcceptOutcome, type BreakerState, type LaneReport, type PollReport, type ReportOf, type SendOutcomeKind
@@ -38,6 +39,17 @@ export type GatewayFigures = ProcessSign & {
 export type WorkerFigures = ProcessSign & { pending: number }
 export type MonitorFigures = ProcessSign & { isActive: boolean; polls: Record<ProcessorName, (Omit<PollReport, 'atMs'> & { at: string }) | null> }
 
+/** What the last audit found, ours minus the processor's; amounts in cents. */
+export type AuditFigures = {
+  at: string
+  ageSeconds: number
+  kind: 'plain' | 'deep'
+  until: string
+  isEqual: boolean
+  differences: Record<ProcessorName, { payments: bigint; amount: bigint }>
+  differingPayments: number | null
+}
+
 /** The whole system at one moment: the same figures whichever gateway tells them. Money in cents. */
 export type Figures = {
   at: string
@@ -60,6 +72,8 @@ export type Figures = {
   /** Of all gateways over the last ten seconds; the latency of those answers that Redis was asked for. */
   accepting: { answers: Record<AcceptOutcome, number>; latency: LatencyFigures }
   money: MoneyFigures
+  /** Null if there was none since the books began. */
+  audit: AuditFigures | null
   gateways: GatewayFigures[]
   workers: WorkerFigures[]
   monitors: MonitorFigures[]
@@ -125,6 +139,7 @@ export function figuresOf({ observation, totals }: Reading, fees: Fees): Figures
       latency: latencyFigures(gatewayReports.map(({ recent }) => recent.latency))
     },
     money: moneyFigures(totals, fees),
+    audit: auditFigures(observation),
     gateways: gateways.flatMap(({ sign, report }) => report ? [gatewayFigures(sign, report)] : []),
     workers: workers.map(({ sign, pendingCount }) => ({ ...sign, pending: pendingCount })),
     monitors: monitors.flatMap(({ sign, report }) => report ? [monitorFigures(sign, report)] : []),
@@ -135,6 +150,20 @@ export function figuresOf({ observation, totals }: Reading, fees: Fees): Figures
 function breakerFigures(worker: string, { breaker: { state, sinceMs } }: LaneReport, atMs: number): BreakerFigures {
   const openSeconds = state !== 'CLOSED' && sinceMs !== null ? Math.max(0, atMs - sinceMs) / 1_000 : null
   return { worker, state, since: sinceMs === null ? null : iso(sinceMs), openSeconds }
+}
+
+function auditFigures({ audit, atMs }: Observation): AuditFigures | null {
+  if (audit === null) return null
+  const difference = (name: ProcessorName) => ({ payments: audit.differences[name].payments, amount: audit.differences[name].cents })
+  return {
+    at: iso(audit.atMs),
+    ageSeconds: Math.max(0, atMs - audit.atMs) / 1_000,
+    kind: audit.kind,
+    until: iso(audit.untilMs),
+    isEqual: foundEqual(audit),
+    differences: { default: difference('default'), fallback: difference('fallback') },
+    differingPayments: audit.differingPayments
+  }
 }
 
 function gatewayFigures(sign: ProcessSign, { acceptedPerSecond, connections, refusing, recent }: ReportOf<'gateway'>): GatewayFigures {

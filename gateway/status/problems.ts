@@ -1,3 +1,4 @@
+import { signedDecimalFromCents } from '../../shared/money.ts'
 import { PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
 import type { Figures, ProcessorFigures } from './figures.ts'
 import type { ProcessSign } from './processes.ts'
@@ -14,6 +15,7 @@ const NEARLY_FULL = 0.9
 export function problemsOf(figures: Figures): string[] {
   return [
     ...redisProblems(figures),
+    ...booksProblems(figures),
     ...gatewayProblems(figures),
     ...workerProblems(figures),
     ...processorProblems(figures),
@@ -44,6 +46,17 @@ function redisProblems({ redis: { usedBytes, maxBytes, keepsLog, canWriteLog, ca
     ? `Redis is full, ${filled}: new payments get 503 until some are settled, which goes on.`
     : `Redis is nearly full, ${filled}. When it is full, new payments get 503.`)
   return problems
+}
+
+function booksProblems({ audit }: Figures): string[] {
+  if (audit === null || audit.isEqual) return []
+  const apart = PROCESSOR_NAMES.flatMap(name => {
+    const { payments, amount } = audit.differences[name]
+    return payments === 0n && amount === 0n ? [] : [`ours minus those of ${name} are ${counted(Number(payments), 'payment')} and ${signedDecimalFromCents(amount)}`]
+  })
+  if (audit.differingPayments) apart.push(`${counted(audit.differingPayments, 'payment differs', 'payments differ')} one by one`)
+  return [`The books differ by the audit of ${audit.at.slice(0, 10)} ${clock(audit.at)}, ${duration(audit.ageSeconds)} ago: ${listed(apart)}. ` +
+    '`npm run audit -- --deep` names the payments.']
 }
 
 function gatewayProblems({ gateways }: Figures): string[] {

@@ -1,6 +1,7 @@
-import { decimalFromCents } from '../../shared/money.ts'
+import { decimalFromCents, signedDecimalFromCents } from '../../shared/money.ts'
 import { PROCESSOR_NAMES } from '../../shared/payment.ts'
 import { rawJSON } from './exact-json.ts'
+import type { AuditFigures } from './figures.ts'
 import type { Status } from './source.ts'
 
 /** The body of `GET /status` as it is read: money and counts are numbers there. */
@@ -21,6 +22,14 @@ export function renderStatus(status: Status): string {
     money: {
       settled: money(settled), fees: money(fees), net: money(net),
       allOnFallback: { fees: money(allOnFallback.fees), net: money(allOnFallback.net) }
-    }
+    },
+    audit: status.audit && { ...status.audit, differences: differences(status.audit) }
   }, null, 2)}\n`
+}
+
+function differences(audit: AuditFigures): Record<string, unknown> {
+  return Object.fromEntries(PROCESSOR_NAMES.map(name => {
+    const { payments, amount } = audit.differences[name]
+    return [name, { payments: rawJSON(payments.toString()), amount: rawJSON(signedDecimalFromCents(amount)) }]
+  }))
 }

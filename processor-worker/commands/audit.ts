@@ -5,11 +5,12 @@ import { ConfigError, describeVariables, readConfig } from '../../shared/config.
 import { createIdPeriods } from '../../shared/id-memory.ts'
 import { createKeys, type Keys } from '../../shared/keys.ts'
 import { createLog } from '../../shared/log.ts'
-import { centsFromDecimal, decimalFromCents } from '../../shared/money.ts'
+import { centsFromDecimal, decimalFromCents, signedDecimalFromCents } from '../../shared/money.ts'
 import { PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
 import type { Redis } from 'ioredis'
 import { connectRedis } from '../../shared/redis/connect.ts'
 import { createFunctions, type Totals } from '../../shared/redis/functions.ts'
+import { renderAuditResult, type AuditResult } from '../../shared/report/audit-result.ts'
 import { renderTable } from '../../shared/table.ts'
 import { lookupOfAnswer } from '../outcome.ts'
 import { differenceOf, type BookedEntry } from './audit-differences.ts'
@@ -20,10 +21,12 @@ const USAGE = `npm run audit: compares our totals with those of both processors.
 
   npm run audit -- [--from TIME] [--to TIME] [--deep] [--json]
 
-  --from, --to   ISO 8601 UTC, both included; default: everything up to two seconds ago, because a payment
-                 that was booked this moment is not settled yet
+  --from, --to   ISO 8601 UTC, both included; default: everything up to two seconds ago, or to the oldest payment
+                 in flight if that is longer ago, because one that was booked this moment is not settled yet
   --deep         payment by payment, for all whose ids are remembered: where it was counted, where it is booked
   --json         one JSON line instead of tables
+
+An audit without --from and --to leaves its result in Redis: GET /status and the metrics tell it until the next one.
 
 Exit codes: 0 all books agree, 1 they differ, 2 something could not be asked.
 
@@ -33,8 +36,10 @@ ${describeVariables(AUDIT_VARIABLES)}`
 const LOOKUPS_AT_ONCE = 32
 const DIFFERENCES_SHOWN = 50
 const TIMEOUT_MS = 30_000
+const JUST_BOOKED_MS = 2_000
 
 type Range = { from: string; to: string }
+type Books = Record<ProcessorName, Totals>
 type Comparison = { processor: ProcessorName; ours: Totals; theirs: Totals }
 type DeepResult = { comparedCount: number; differences: { correlationId: string; difference: string }[] }
 
@@ -46,15 +51,17 @@ async function main(): Promise<number> {
     console.log(USAGE)
     return 0
   }
-  const range = { from: timeOf('--from', values.from, 0), to: timeOf('--to', values.to, Date.now() - 2_000) }
+  const given = { fromMs: timeOf('--from', values.from), toMs: timeOf('--to', values.to) }
   const config = readConfig(AUDIT_VARIABLES, process.env)
   const redis = await connectRedis(config.redisUrl, 'audit', TIMEOUT_MS, createLog('audit', 'silent'), REDIS_WITHIN_MS)
   const pools = { default: poolOf(config.defaultProcessorUrl), fallback: poolOf(config.fallbackProcessorUrl) }
   try {
     const keys = createKeys()
     const functions = createFunctions(redis, keys, createIdPeriods(config.idRetentionHours))
+    const [fromMs, toMs] = [given.fromMs ?? 0, given.toMs ?? await settledUntil(redis, keys, Date.now())]
+    const range = { from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString() }
     const [ours, byDefault, byFallback] = await Promise.all([
-      functions.sum({ fromMs: Date.parse(range.from), toMs: Date.parse(range.to) }),
+      functions.sum({ fromMs, toMs }),
       summaryOf(pools.default, config.token ?? '', range),
       summaryOf(pools.fallback, config.token ?? '', range)
     ])
@@ -63,10 +70,17 @@ async function main(): Promise<number> {
     const deep = values.deep === true ? await compareEach(redis, keys, pools, range) : undefined
     const unsettledCount = await redis.xlen(keys.queue)
 
+    const isWhole = given.fromMs === undefined && given.toMs === undefined
+    // What was settled in a range that is over stays as it is, but for a purge.
+    const after = isWhole ? await functions.sum({ fromMs, toMs }) : ours
+    if (PROCESSOR_NAMES.some(name => !isAlike({ ours: ours[name], theirs: after[name] }))) {
+      throw new Error('our books changed while they were compared, as a purge does it: run it again')
+    }
     const isEqual = comparisons.every(isAlike) && (deep?.differences.length ?? 0) === 0
     console.log(values.json === true
       ? JSON.stringify({ ...range, isEqual, unsettled: unsettledCount, processors: comparisons, ...deep }, bigintAsText)
       : report(range, comparisons, deep, unsettledCount, isEqual))
+    if (isWhole) await leaveResult(redis, keys, resultOf(toMs, ours, theirs, deep))
     return isEqual ? 0 : 1
   } finally {
     redis.disconnect()
@@ -74,10 +88,36 @@ async function main(): Promise<number> {
   }
 }
 
-function timeOf(option: string, text: string | undefined, standardMs: number): string {
-  const timeMs = text === undefined ? standardMs : Date.parse(text)
+function timeOf(option: string, text: string | undefined): number | undefined {
+  const timeMs = text === undefined ? undefined : Date.parse(text)
   if (Number.isNaN(timeMs)) throw new ConfigError(`${option} ${String(text)} is no ISO 8601 time`)
-  return new Date(timeMs).toISOString()
+  return timeMs
+}
+
+/** Payments with this requestedAt or an earlier one are counted, or booked nowhere: what is in flight may be booked and not counted yet. */
+async function settledUntil(redis: Redis, keys: Keys, nowMs: number): Promise<number> {
+  const records = await redis.hvals(keys.inFlight)
+  return Math.min(nowMs - JUST_BOOKED_MS, ...records.map(record => Date.parse(record.split(' ')[1] ?? '') - 1))
+}
+
+function resultOf(untilMs: number, ours: Books, theirs: Books, deep: DeepResult | undefined): AuditResult {
+  const difference = (name: ProcessorName) => ({
+    payments: ours[name].requests - theirs[name].requests, cents: ours[name].cents - theirs[name].cents
+  })
+  return {
+    atMs: Date.now(), kind: deep ? 'deep' : 'plain', untilMs,
+    differences: { default: difference('default'), fallback: difference('fallback') }, differingPayments: deep?.differences.length ?? null
+  }
+}
+
+/** Whoever asked has the answer already, so a Redis that takes no writes is worth a word and no more. */
+async function leaveResult(redis: Redis, keys: Keys, result: AuditResult): Promise<void> {
+  try {
+    const replies = await redis.multi().del(keys.audit).hset(keys.audit, renderAuditResult(result)).exec()
+    for (const [error] of replies ?? []) if (error) throw error
+  } catch (error) {
+    console.error(`audit: its result could not be left in Redis: ${error instanceof Error ? error.message : String(error)}`)
+  }
 }
 
 function poolOf(origin: string): Pool {
@@ -121,14 +161,14 @@ async function lookup(pool: Pool, correlationId: string): Promise<BookedEntry | 
   return outcome.kind === 'stored' ? { cents: centsFromDecimal(outcome.amount) ?? NaN, requestedAtMs: outcome.requestedAtMs } : undefined
 }
 
-function isAlike({ ours, theirs }: Comparison): boolean {
+function isAlike({ ours, theirs }: Pick<Comparison, 'ours' | 'theirs'>): boolean {
   return ours.requests === theirs.requests && ours.cents === theirs.cents
 }
 
 function report(range: Range, comparisons: Comparison[], deep: DeepResult | undefined, unsettledCount: number, isEqual: boolean): string {
   const rows = comparisons.map(({ processor, ours, theirs }) => [
     processor, String(ours.requests), String(theirs.requests), String(ours.requests - theirs.requests),
-    decimalFromCents(ours.cents), decimalFromCents(theirs.cents), signed(ours.cents - theirs.cents)
+    decimalFromCents(ours.cents), decimalFromCents(theirs.cents), signedDecimalFromCents(ours.cents - theirs.cents)
   ])
   const lines = [
     `${range.from} to ${range.to}`,
@@ -143,10 +183,6 @@ function report(range: Range, comparisons: Comparison[], deep: DeepResult | unde
   if (unsettledCount > 0) lines.push(`\n${unsettledCount} accepted payments are not settled yet: one that was booked and not yet counted shows as a difference for a moment.`)
   lines.push(isEqual ? '\nAll books agree.' : '\nTHE BOOKS DIFFER.')
   return lines.join('\n')
-}
-
-function signed(cents: bigint): string {
-  return cents < 0n ? `-${decimalFromCents(-cents)}` : decimalFromCents(cents)
 }
 
 function bigintAsText(_key: string, value: unknown): unknown {

@@ -418,12 +418,12 @@ end
 --[[ observe: reads the state of the whole system, at a cost that does not depend on the length of the queue.
 
   KEYS  1 queue stream   2 in-flight hash   3 dead-letter stream   4 workers sorted set   5 reports hash   6 reported sorted set
-        7 preferred processor   8 health monitor's lease   9 default's health hash   10 fallback's health hash
+        7 preferred processor   8 health monitor's lease   9 default's health hash   10 fallback's health hash   11 audit hash
   ARGV  1 consumer group
   Returns { now in ms, { payments unsettled, in flight, dead letters }, oldest entry id, oldest entry id that waits ('' for none),
         preferred ('' for nobody's word), lease ('' for nobody), { field, value, ... } of default's and of fallback's health,
         { worker, last sign of life, ... }, { worker, payments pending, ... }, { process, time of its report, report, ... },
-        { INFO of memory and persistence } }.
+        { field, value, ... } of the last audit, { INFO of memory and persistence } }.
 ]]
 local function observe(keys, args)
   local queue, group = keys[1], args[1]
@@ -458,7 +458,7 @@ local function observe(keys, args)
     { redis.call('XLEN', queue), redis.call('HLEN', keys[2]), redis.call('XLEN', keys[3]) },
     oldest, oldest_waiting or oldest, redis.call('GET', keys[7]) or '', redis.call('GET', keys[8]) or '',
     redis.call('HGETALL', keys[9]), redis.call('HGETALL', keys[10]),
-    redis.call('ZRANGE', keys[4], 0, -1, 'WITHSCORES'), consumers, reports,
+    redis.call('ZRANGE', keys[4], 0, -1, 'WITHSCORES'), consumers, reports, redis.call('HGETALL', keys[11]),
     { redis.call('INFO', 'memory') .. redis.call('INFO', 'persistence') }
   }
 end

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { Redis } from 'ioredis'
 import { WORKER_GROUP, type Keys } from '../keys.ts'
 import { isProcessorName, PROCESSOR_NAMES, type PreferredProcessor, type ProcessorName } from '../payment.ts'
+import { parseAuditResult, type AuditResult } from '../report/audit-result.ts'
 import { parseReport, type Received } from '../report/report.ts'
 import { callFunction } from './library.ts'
 
@@ -41,6 +42,8 @@ export type Observation = {
   hasMonitor: boolean
   workers: WorkerSign[]
   reports: Received[]
+  /** Null if there was none since the books began. */
+  audit: AuditResult | null
   redis: RedisFigures
 }
 
@@ -48,12 +51,12 @@ export type Observation = {
 export async function observe(redis: Redis, keys: Keys): Promise<Observation> {
   const callKeys = [
     keys.queue, keys.inFlight, keys.deadLetters, keys.workers, keys.reports, keys.reported, keys.preferredProcessor, keys.healthMonitor,
-    ...PROCESSOR_NAMES.map(keys.health)
+    ...PROCESSOR_NAMES.map(keys.health), keys.audit
   ]
   const reply = await callFunction(redis, 'observe', callKeys, [WORKER_GROUP])
-  assert(Array.isArray(reply) && reply.length === 12, 'expected twelve things from observe')
+  assert(Array.isArray(reply) && reply.length === 13, 'expected thirteen things from observe')
   const [atMs, counts, oldest, oldestWaiting, preferred, lease, ...lists] = reply as [string, number[], string, string, string, string, ...string[][]]
-  const [forDefault = [], forFallback = [], signs = [], consumers = [], reports = [], [info = ''] = []] = lists
+  const [forDefault = [], forFallback = [], signs = [], consumers = [], reports = [], audit = [], [info = ''] = []] = lists
   return {
     atMs: Number(atMs),
     unsettledCount: counts[0] ?? 0,
@@ -66,6 +69,7 @@ export async function observe(redis: Redis, keys: Keys): Promise<Observation> {
     hasMonitor: lease !== '',
     workers: workerSigns(signs, consumers),
     reports: receivedReports(reports),
+    audit: parseAuditResult(Object.fromEntries(pairsOf(audit))),
     redis: redisFigures(info)
   }
 }

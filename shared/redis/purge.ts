@@ -3,7 +3,7 @@ import type { Keys } from '../keys.ts'
 import type { Functions } from './functions.ts'
 
 /**
- * Empties queue, in-flight records, dead letters, books and the memory of ids. Payments that a worker is sending at this moment may still
+ * Empties queue, in-flight records, dead letters, books, what the last audit found in them, and the memory of ids. Payments that a worker is sending at this moment may still
  * be booked by their processor; they are not counted, because their records are gone.
  */
 export async function purge(redis: Redis, keys: Keys, functions: Functions): Promise<void> {
@@ -16,4 +16,5 @@ export async function purge(redis: Redis, keys: Keys, functions: Functions): Pro
       if (found.length > 0) await redis.unlink(...found)
     }
   }
+  await redis.unlink(keys.audit)
 }

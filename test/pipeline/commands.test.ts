@@ -14,7 +14,7 @@ import { createKeys } from '../../shared/keys.ts'
 import { eventually, PATIENCE_MS } from '../support/eventually.ts'
 
 const directory = await mkdtemp(join(tmpdir(), 'commands-'))
-const stack = await startStack({ directory })
+const stack = await startStack({ directory, environment: { gateway: { PURGE: 'open' } } })
 const redis = new Redis(stack.redisPath)
 const keys = createKeys()
 const year = String(new Date().getUTCFullYear())
@@ -88,6 +88,56 @@ test('the deep audit names a payment that is booked at both processors', async (
   const report = JSON.parse(output) as { isEqual: boolean; differences: unknown[] }
   assert.equal(report.isEqual, false)
   assert.deepEqual(report.differences, [{ correlationId, difference: 'booked at both processors' }])
+})
+
+type Told = { problems: string[]; audit: { kind: string; until: string; isEqual: boolean; differences: unknown } | null }
+/** What GET /status tells once it tells something of an audit that is not the one before. */
+const toldOfAudit = (before: string | undefined) => eventually('the status tells of the audit', PATIENCE_MS, async () => {
+  const told = await (await fetch(`${stack.url}/status`)).json() as Told
+  return told.audit !== null && told.audit.until !== before ? told as Told & { audit: object } : false
+})
+const booksProblem = ({ problems }: Told) => problems.find(sentence => sentence.startsWith('The books differ'))
+
+test('an audit of everything leaves its result for the status until a purge, one of a range does not', async () => {
+  assert.equal(await redis.exists(keys.audit), 0, 'all audits so far had a range')
+  // The present year is never read whole.
+  await redis.hincrby(keys.totals('default', 'cents', ''), '1999', 1)
+  // Together with the payment that the test before has booked at fallback as well, dated 2000.
+  assert.equal((await run('audit')).code, 1)
+  const differing = await toldOfAudit(undefined)
+  assert.match(booksProblem(differing) ?? '', /ours minus those of default are 0 payments and 0\.01 and ours minus those of fallback are -1 payments and -5\.00/)
+  assert.deepEqual([differing.audit.kind, differing.audit.isEqual, differing.audit.differences],
+    ['plain', false, { default: { payments: 0, amount: 0.01 }, fallback: { payments: -1, amount: -5 } }])
+
+  await redis.hincrby(keys.totals('default', 'cents', ''), '1999', -1)
+  await run('audit', ['--from', '2001-01-01T00:00:00.000Z'])
+  assert.equal(await redis.hget(keys.audit, 'default-cents'), '1')
+  await fetch(`${stack.processorUrls.fallback}/admin/purge-payments`, { method: 'POST', headers: { 'x-rinha-token': '123' } })
+  assert.equal((await run('audit', ['--deep'])).code, 0)
+  const equal = await toldOfAudit(differing.audit.until)
+  assert.deepEqual([equal.audit.kind, equal.audit.isEqual, booksProblem(equal)], ['deep', true, undefined])
+
+  for (const url of [stack.url, stack.processorUrls.default]) {
+    await fetch(`${url}${url === stack.url ? '' : '/admin'}/purge-payments`, { method: 'POST', headers: { 'x-rinha-token': '123' } })
+  }
+  assert.equal(await redis.exists(keys.audit), 0)
+  await eventually('the status forgets it', PATIENCE_MS, async () => (await (await fetch(`${stack.url}/status`)).json() as Told).audit === null)
+})
+
+test('an audit of everything ends before the oldest payment in flight, which may be booked and not counted', async () => {
+  await pay(3)
+  await settled()
+  // Booked, and the worker does not hear of it.
+  await admin('faults', { faults: [{ kind: 'silent', insert: true, next: 1 }] })
+  const startedAt = new Date().toISOString()
+  await pay(4)
+  const record = await eventually('it is in flight', PATIENCE_MS, async () => (await redis.hvals(keys.inFlight))[0])
+  const requestedAt = record.split(' ')[1] ?? ''
+  await eventually('it was sent two seconds ago', PATIENCE_MS, () => Date.now() > Date.parse(requestedAt) + 2_500)
+  const { code, output } = await run('audit', ['--json'])
+  assert.equal(code, 0, output)
+  const { to } = JSON.parse(output) as { to: string }
+  assert(to < requestedAt && to > new Date(Date.parse(startedAt) - 1_000).toISOString(), to)
 })
 
 test('an audit that can not ask says why and exits with 2', async () => {

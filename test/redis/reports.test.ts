@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createReports } from '../../shared/redis/reports.ts'
 import { observe } from '../../shared/redis/observe.ts'
+import { renderAuditResult, type AuditResult } from '../../shared/report/audit-result.ts'
 import { renderReport, type MonitorReport } from '../../shared/report/report.ts'
 import { newPayments, required } from '../support/payments.ts'
 import { startTestRedis } from '../support/redis.ts'
@@ -85,6 +86,19 @@ test('observe tells what waits, what is in flight and how old they are', async (
 
   await functions.bury(required(payments[0]), 'status 404')
   assert.equal((await observe(redis, keys)).deadLetterCount, 1)
+})
+
+test('observe tells what the last audit found', async () => {
+  const { keys } = await isolate()
+  assert.equal((await observe(redis, keys)).audit, null)
+  const results: AuditResult[] = [
+    { atMs: 1_700_000_000_123, kind: 'plain', untilMs: 1_700_000_000_000, differences: { default: { payments: 0n, cents: -1n }, fallback: { payments: 0n, cents: 0n } }, differingPayments: null },
+    { atMs: 1_700_000_100_123, kind: 'deep', untilMs: 1_700_000_100_000, differences: { default: { payments: -(2n ** 60n), cents: 5n }, fallback: { payments: 1n, cents: 0n } }, differingPayments: 3 }
+  ]
+  for (const result of results) {
+    await redis.hset(keys.audit, renderAuditResult(result))
+    assert.deepEqual((await observe(redis, keys)).audit, result)
+  }
 })
 
 test('observe works before any worker has made the queue', async () => {

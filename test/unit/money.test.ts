@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { centsFromDecimal, centsFromDigits, decimalFromCents } from '../../shared/money.ts'
+import { centsFromDecimal, centsFromDigits, decimalFromCents, signedDecimalFromCents } from '../../shared/money.ts'
 
 test('any amount of whole cents survives JSON', () => {
   fc.assert(fc.property(fc.integer({ min: 1, max: 100_000_000_000 }), whole => {
@@ -31,4 +31,8 @@ test('decimals are exact beyond the range of doubles', () => {
   assert.equal(decimalFromCents(0), '0.00')
   assert.equal(decimalFromCents(5), '0.05')
   assert.equal(decimalFromCents(123_456_789_012_345_678_901n), '1234567890123456789.01')
+})
+
+test('a difference keeps its sign', () => {
+  assert.deepEqual([0n, 5n, -5n, -1_990n].map(signedDecimalFromCents), ['0.00', '0.05', '-0.05', '-19.90'])
 })

@@ -10,6 +10,7 @@ import { renderStatus } from '../../gateway/status/render.ts'
 import { clock, counted, duration, listed, megabytes } from '../../gateway/status/words.ts'
 import type { ProcessorName } from '../../shared/payment.ts'
 import type { Observation } from '../../shared/redis/observe.ts'
+import type { AuditResult } from '../../shared/report/audit-result.ts'
 import { createHistogram, record, toSparse } from '../../shared/report/histogram.ts'
 import type { BreakerState, GatewayReport, LaneReport, MonitorReport, Received, WorkerReport } from '../../shared/report/report.ts'
 
@@ -55,11 +56,21 @@ const HEALTHY: Observation = {
   preferred: 'default', health: { default: WELL, fallback: WELL }, hasMonitor: true,
   workers: [{ name: 'worker-1-a', seenAtMs: NOW_MS - 200, pendingCount: 4 }],
   reports: [received(gateway('gateway-1')), received(gateway('gateway-2')), received(worker('worker-1')), received(MONITOR)],
+  audit: null,
   redis: { usedBytes: 5_242_880, maxBytes: 58_720_256, keepsLog: true, canWriteLog: true, canRewriteLog: true, evictionPolicy: 'noeviction' }
 }
 
 function figures(changes: Partial<Observation> = {}): Figures {
   return figuresOf({ observation: { ...HEALTHY, ...changes }, totals: TOTALS }, FEES)
+}
+
+/** An audit three hours ago that found so many payments and cents more in our books than in theirs. */
+function audit(forDefault: [bigint, bigint] = [0n, 0n], forFallback: [bigint, bigint] = [0n, 0n], differingPayments: number | null = null): AuditResult {
+  const difference = ([payments, cents]: [bigint, bigint]) => ({ payments, cents })
+  return {
+    atMs: NOW_MS - 10_800_000, kind: differingPayments === null ? 'plain' : 'deep', untilMs: NOW_MS - 10_802_000,
+    differences: { default: difference(forDefault), fallback: difference(forFallback) }, differingPayments
+  }
 }
 
 /** The healthy reports, one of them replaced. */
@@ -126,6 +137,12 @@ describe('figures', () => {
 describe('problems', () => {
   const cases: [string, Partial<Observation>, RegExp[]][] = [
     ['all is well', {}, []],
+    ['an audit found equal books', { audit: audit([0n, 0n], [0n, 0n], 0) }, []],
+    ['the books differ', { audit: audit([2n, 3_980n], [-1n, -1_990n]) }, [
+      /^The books differ by the audit of 2026-11-21 09:00:00 UTC, 3 h ago: ours minus those of default are 2 payments and 39\.80 and ours minus those of fallback are -1 payments and -19\.90\. `npm run audit -- --deep` names the payments\.$/
+    ]],
+    ['the books differ by a cent', { audit: audit([0n, 0n], [0n, -1n]) }, [/: ours minus those of fallback are 0 payments and -0\.01\. `npm/]],
+    ['totals agree, payments don\'t', { audit: audit([0n, 0n], [0n, 0n], 2) }, [/^The books differ by the audit of .*: 2 payments differ one by one\./]],
     ['a dead letter', { deadLetterCount: 1 }, [/^1 dead letter waits: .* refused these payments for good\. `npm run redrive`/]],
     ['a worker is silent, another takes over', {
       reports: [...withReport(received(worker('worker-1'), 7_000)), received(worker('worker-2'))],
@@ -210,14 +227,20 @@ test('why a processor is preferred', () => {
 
 test('the body is JSON with problems first, and money as exact decimals', () => {
   const huge = { default: { requests: 2n ** 60n, cents: 123_456_789_012_345_678_901n }, fallback: { requests: 0n, cents: 0n } }
-  const status = { problems: [], isCurrent: true, answeredBy: 'gateway-1', ...figuresOf({ observation: HEALTHY, totals: huge }, FEES) }
+  const status = { problems: [], isCurrent: true, answeredBy: 'gateway-1', ...figuresOf({ observation: { ...HEALTHY, audit: audit([-1n, -123_456_789_012_345_678_901n]) }, totals: huge }, FEES) }
   const body = renderStatus(status)
   assert.match(body, /^\{\s+"problems": \[\]/)
   assert.match(body, /"settled": 1234567890123456789\.01,/)
   assert.match(body, /"payments": 1152921504606846976,/)
-  const parsed = JSON.parse(body) as { money: Record<string, unknown>; queue: unknown }
+  assert.match(body, /"amount": -1234567890123456789\.01/)
+  const parsed = JSON.parse(body) as { money: Record<string, unknown>; queue: unknown; audit: Record<string, unknown> }
   assert.deepEqual(parsed.queue, status.queue)
   assert.deepEqual(Object.keys(parsed.money), ['settled', 'fees', 'net', 'allOnFallback'])
+  const { differences, ...rest } = parsed.audit
+  assert.deepEqual(rest, {
+    at: '2026-11-21T09:00:00.000Z', ageSeconds: 10_800, kind: 'plain', until: '2026-11-21T08:59:58.000Z', isEqual: false, differingPayments: null
+  })
+  assert.deepEqual((differences as { fallback: unknown }).fallback, { payments: 0, amount: 0 })
 })
 
 test('fees are exact, rounded once', () => {
