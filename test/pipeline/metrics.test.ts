@@ -2,12 +2,19 @@
 // to say about, and they count what really happened.
 // Method: the real pipeline, payments of each kind, every endpoint scraped before and after.
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { Part } from '../../compose/local/part.ts'
 import { findFreePort } from '../../compose/local/ports.ts'
+import { renderAuditResult } from '../../shared/report/audit-result.ts'
 import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
+import { alertQueries, panelQueries, selectorsOf } from '../support/monitoring.ts'
 import { newPayment, newPayments } from '../support/payments.ts'
 import { startTestPipeline } from '../support/pipeline.ts'
 import { promtool } from '../support/promtool.ts'
+import { startService } from '../support/service.ts'
 
 const OURS = ['gateway-1', 'gateway-2', 'worker-1', 'monitor-1']
 const metricsPorts = Object.fromEntries(await Promise.all(['haproxy', ...OURS].map(async part => [part, await findFreePort()] as const)))
@@ -27,6 +34,10 @@ function samplesOf(text: string): Map<string, number> {
     const space = line.lastIndexOf(' ')
     return [line.slice(0, space), Number(line.slice(space + 1))]
   }))
+}
+
+function labelsOf(sample: string): Record<string, string> {
+  return Object.fromEntries([...sample.matchAll(/(\w+)="([^"]*)"/g)].map(([, label = '', value = '']) => [label, value]))
 }
 
 const samples = async (part: string) => samplesOf(await scrape(part))
@@ -97,6 +108,65 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
     const haproxy = await samples('haproxy')
     assert([...haproxy.keys()].some(name => name.startsWith('haproxy_frontend_http_requests_total{proxy="clients"')))
     assert.equal((await fetch(`http://127.0.0.1:${metricsPorts.haproxy}/payments-summary`)).status, 404)
+  })
+
+  it('is told by HAProxy for processes that only a socket reaches, if it is told where they are', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'metrics-'))
+    after(() => rm(folder, { recursive: true, force: true }))
+    const socket = join(folder, 'metrics-gateway-3.sock')
+    const gateway = startService('gateway', {
+      REDIS_URL: `unix:${pipeline.stack.redisPath}`, LISTEN: `unix:${join(folder, 'gateway-3.sock')}`, METRICS_LISTEN: `unix:${socket}`, GATEWAY_NAME: 'gateway-3'
+    })
+    await gateway.untilLogged('ready')
+    const [port, metricsPort] = [await findFreePort(), await findFreePort()]
+    const ask = async (path: string) => {
+      const response = await fetch(`http://127.0.0.1:${metricsPort}${path}`)
+      return { status: response.status, text: await response.text() }
+    }
+    const door = new Part({
+      name: 'door', command: 'haproxy', arguments: ['-db', '-f', resolve('haproxy/haproxy.cfg')], workingDirectory: folder, logPath: join(folder, 'door.log'),
+      environment: {
+        PATH: process.env.PATH ?? '', BIND: `127.0.0.1:${port}`, GATEWAY_1: `unix@${join(folder, 'gateway-3.sock')}`, METRICS_BIND: `127.0.0.1:${metricsPort}`,
+        METRICS_GATEWAY_1: `unix@${socket}`, METRICS_PROCESSOR_WORKER: `127.0.0.1:${metricsPorts['worker-1']}`, METRICS_HEALTH_MONITOR: `unix@${folder}/nobody.sock`
+      },
+      stopSignal: 'SIGTERM', isReady: () => ask('/metrics').then(() => true, () => false), readyTimeoutMs: PATIENCE_MS
+    })
+    after(() => door.stop())
+    await door.start()
+
+    assert.match((await ask('/metrics')).text, /^haproxy_frontend_status{proxy="metrics",state="UP"} 1$/m)
+    assert.match((await ask('/metrics/gateway-1')).text, /^payment_accept_duration_seconds_count 0$/m)
+    assert.match((await ask('/metrics/processor-worker')).text, /^payment_duration_seconds_count{processor="default"} \d+$/m)
+    assert.equal((await ask('/metrics/health-monitor')).status, 503)
+    for (const path of ['/metrics/gateway-2', '/metrics/clients', '/metrics/', '/', '/status', '/payments-summary']) assert.equal((await ask(path)).status, 404, path)
+    // Nothing of it where clients connect.
+    for (const path of ['/metrics', '/metrics/gateway-1']) assert.equal((await fetch(`http://127.0.0.1:${port}${path}`)).status, 404, path)
+    gateway.kill('SIGTERM')
+    await gateway.exited
+  })
+
+  it('has every metric that the alerts and the dashboard ask for, with such labels', async () => {
+    // Only a whole audit leaves something to tell.
+    await pipeline.redis.hset(pipeline.keys.audit, renderAuditResult({
+      atMs: Date.now(), kind: 'deep', untilMs: Date.now(), differences: { default: { payments: 0n, cents: 0n }, fallback: { payments: -1n, cents: -5n } }, differingPayments: 1
+    }))
+    await eventually('it is told', PATIENCE_MS, async () => {
+      const system = await samples('gateway-1')
+      return system.get('payment_books_difference_payments{processor="fallback"}') === -1 && system.get('payment_books_difference_cents{processor="fallback"}') === -5
+        && system.get('payment_audit_differing_payments') === 1 && (system.get('payment_audit_timestamp_seconds') ?? 0) > 1.7e9
+    })
+    const text = (await Promise.all(['haproxy', ...OURS].map(scrape))).join('\n')
+    const told = [...samplesOf(text).keys()].map(sample => ({ name: sample.split('{')[0] ?? '', labels: labelsOf(sample) }))
+    // What Prometheus adds, and what there is only under a CPU quota or with a limit of Redis's memory.
+    const others = /^(up|ALERTS)$/
+    const sometimes = /^(cgroup_cpu_\w+|payment_redis_memory_max_bytes)$/
+    const queries = [...alertQueries(), ...panelQueries()]
+    const selectors = queries.flatMap(selectorsOf).filter(({ metric }) => !others.test(metric))
+    assert(selectors.length > 80, `${selectors.length}`)
+    for (const { metric, labels } of selectors) {
+      const isTold = told.some(({ name, labels: given }) => name === metric && Object.entries(labels).every(([label, wanted]) => wanted.test(given[label] ?? '')))
+      assert(isTold || (sometimes.test(metric) && text.includes(`# TYPE ${metric} `)), `${metric} ${Object.entries(labels).join(' ')}`)
+    }
   })
 
   it('is nowhere else: not where clients connect, and no other path or method there', async () => {
