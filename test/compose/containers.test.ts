@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -178,6 +179,37 @@ test('a short contest earns all that is possible', async t => {
   t.diagnostic(`${asked} payments, profit ${profit} of ${idealProfit}, ${lag} left over, p99 ${p99Ms ?? NaN} ms`)
   assert(isFine(run))
   assert(profit >= 0.95 * idealProfit)
+})
+
+test('with compose/monitoring each container tells its metrics through HAProxy, inside of the same limits, and nowhere else', async t => {
+  const watched = ownerOf(t)(await deploy(engine, {}, say, undefined, 'monitoring/docker-compose.yml'), deployed => deployed.down())
+  assert.deepEqual([...watched.services].sort(), SERVICES)
+  const { id } = await watched.container('haproxy')
+  // From within, since no port of it is published.
+  const ask = (path: string) => engine.docker(['exec', id, 'bash', '-c',
+    `exec 3<>/dev/tcp/127.0.0.1/9101 && printf 'GET ${path} HTTP/1.1\\r\\nHost: haproxy\\r\\nConnection: close\\r\\n\\r\\n' >&3 && cat <&3`])
+  const targets = readFileSync(resolve(import.meta.dirname, '../../compose/monitoring/targets-compose.yml'), 'utf8')
+  const paths = ['/metrics', ...[...targets.matchAll(/__metrics_path__: ([^\s}]+)/g)].map(([, path = '']) => path)]
+  assert.equal(paths.length, 5)
+
+  const restartsOf = () => Promise.all(SERVICES.map(async service => `${service} ${(await watched.container(service)).restarts}`))
+  const restartsBefore = await restartsOf()
+  const endWatch = await watch(watched)
+  const traffic = createTraffic(ownerOf(t), watched.url, 7)
+  traffic.start(100)
+  await eventually('payments are accepted', 30_000, () => traffic.accepted.size > 500)
+  for (let times = 0; times < 10; times++) {
+    for (const path of paths) assert.match(await ask(path), /^HTTP\/1\.1 200 [^]*\n(haproxy_process|process_resident_memory)_\w+/, path)
+  }
+  await traffic.stop()
+  assert.match(await ask('/metrics/gateway-1'), /^payment_redis_up 1$/m)
+  // Nothing where clients connect.
+  for (const path of paths) assert.equal((await fetch(`${watched.url}${path}`)).status, 404, path)
+  for (const { service, oomKills, memoryPeakBytes, limits } of await endWatch?.() ?? []) {
+    t.diagnostic(`${service}: at most ${(memoryPeakBytes / 2 ** 20).toFixed(1)} MB of ${(limits.memoryBytes / 2 ** 20).toFixed(0)}`)
+    assert.equal(oomKills, 0, service)
+  }
+  assert.deepEqual(await restartsOf(), restartsBefore, await watched.logs())
 })
 
 describe('npm run contest:compose', () => {

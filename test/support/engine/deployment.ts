@@ -1,4 +1,4 @@
-// compose/docker-compose.yml and compose/processors.yml, up and running under names and ports of their own.
+// compose/docker-compose.yml, perhaps with a file over it, and compose/processors.yml, up and running under names and ports of their own.
 import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -37,9 +37,10 @@ export type Deployment = {
 /**
  * Builds, starts and waits until all is healthy; takes all down again when that fails.
  * @param environment for the compose files, e.g. { PURGE: 'open' }
+ * @param overlay a compose file over docker-compose.yml, as a path from compose/; services that only this one has are not started
  */
 export async function deploy(
-  engine: Engine, environment: Record<string, string>, say: (line: string) => void, signal?: AbortSignal
+  engine: Engine, environment: Record<string, string>, say: (line: string) => void, signal?: AbortSignal, overlay?: string
 ): Promise<Deployment> {
   const name = `pipeline-${randomBytes(4).toString('hex')}`
   const [port, defaultPort, fallbackPort] = [await findFreePort(), await findFreePort(), await findFreePort()]
@@ -50,9 +51,9 @@ export async function deploy(
       ...environment
     }
   }
-  const run = (project: 'pipeline' | 'processors', words: string[], stopWith?: AbortSignal) => engine.compose([
-    '-p', project === 'pipeline' ? name : `${name}-processors`,
-    '-f', join(folder, project === 'pipeline' ? 'docker-compose.yml' : 'processors.yml'), ...words
+  const files = { pipeline: ['docker-compose.yml', ...overlay === undefined ? [] : [overlay]], processors: ['processors.yml'] }
+  const run = (project: 'pipeline' | 'processors', words: string[], stopWith?: AbortSignal, own = files[project]) => engine.compose([
+    '-p', project === 'pipeline' ? name : `${name}-processors`, ...own.flatMap(file => ['-f', join(folder, file)]), ...words
   ], { ...options, ...stopWith && { signal: stopWith } })
   // The network is the processors': it comes first and goes last.
   const down = async () => {
@@ -92,12 +93,12 @@ export async function deploy(
     down
   }
   try {
+    services = (await run('pipeline', ['config', '--services'], signal, files.pipeline.slice(0, 1))).trim().split('\n')
     for (const project of ['processors', 'pipeline'] as const) {
       say(`building and starting the ${project}`)
       await run(project, ['build'], signal)
-      await run(project, ['up', '--detach'], signal)
+      await run(project, ['up', '--detach', ...project === 'pipeline' ? services : []], signal)
     }
-    services = (await run('pipeline', ['config', '--services'])).trim().split('\n')
     say('waiting until all are healthy')
     await untilHealthy()
     return deployment
