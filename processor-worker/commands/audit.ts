@@ -180,7 +180,7 @@ function report(range: Range, comparisons: Comparison[], deep: DeepResult | unde
     if (shown.length > 0) lines.push(renderTable(['payment', 'difference'], shown.map(({ correlationId, difference }) => [correlationId, difference])))
     if (deep.differences.length > shown.length) lines.push(`… and ${deep.differences.length - shown.length} more (--json has them all)`)
   }
-  if (unsettledCount > 0) lines.push(`\n${unsettledCount} accepted payments are not settled yet: one that was booked and not yet counted shows as a difference for a moment.`)
+  if (unsettledCount > 0) lines.push(`\n${unsettledCount} accepted payments are not settled yet; with --to, one that was booked and not yet counted shows as a difference for a moment.`)
   lines.push(isEqual ? '\nAll books agree.' : '\nTHE BOOKS DIFFER.')
   return lines.join('\n')
 }
