@@ -10,7 +10,8 @@ import { renderReport, type MonitorReport } from '../../shared/report/report.ts'
 import { newPayments, required } from '../support/payments.ts'
 import { startTestRedis } from '../support/redis.ts'
 
-const { redis, isolate } = await startTestRedis(['--appendonly', 'yes', '--maxmemory', '64mb'])
+// always: with everysec Redis puts off writing while a sync is under way, and then the log grows later than what made it grow.
+const { redis, isolate } = await startTestRedis(['--appendonly', 'yes', '--appendfsync', 'always', '--maxmemory', '64mb'])
 
 const REPORT: MonitorReport = {
   role: 'monitor', label: 'monitor-1', startedAtMs: 1, process: { eventLoopLagMs: 0.1, residentBytes: 40_000_000, throttledShare: null },
