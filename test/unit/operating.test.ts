@@ -76,9 +76,9 @@ describe('docs/operating.md', () => {
   })
 })
 
-it('each other document that links to a section of docs/operating.md finds it', () => {
+it('each other document and each alert that links to a section of docs/operating.md finds it', () => {
   const anchors = found(/^## (.*)$/gm).map(title => title.toLowerCase().replaceAll(' ', '-'))
-  for (const document of ['README.md', ...readdirSync(join(ROOT, 'docs')).filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]) {
+  for (const document of ['README.md', 'compose/monitoring/alerts.yml', ...readdirSync(join(ROOT, 'docs')).filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]) {
     for (const [, anchor = ''] of read(document).matchAll(/operating\.md#([\w-]+)/g)) assert(anchors.includes(anchor), `${document}: ${anchor}`)
   }
 })
