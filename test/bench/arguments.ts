@@ -36,7 +36,8 @@ export function readSettings(words: readonly string[]): Settings | undefined {
   }
 }
 
-function wholeNumber(name: string, text: string, min: number, max: number): number {
+/** @throws Error that names the argument */
+export function wholeNumber(name: string, text: string, min: number, max: number): number {
   const value = /^\d+$/.test(text) ? Number(text) : NaN
   if (value >= min && value <= max) return value
   throw new Error(`${name} wants whole numbers from ${min} to ${max}, not "${text}"`)

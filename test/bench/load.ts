@@ -18,6 +18,8 @@ export type Load = {
   meter: Meter
   /** Resolves when the last answer is in; rejects when the tool fails or is stopped. */
   requests: Promise<Sent[]>
+  /** Sends no more; what was sent is still answered. */
+  end: () => void
 }
 
 /**
@@ -38,7 +40,8 @@ export function startLoad(tool: string, url: string, ratePerSecond: number, seco
   })
   // Whoever stops early does not wait for it.
   requests.catch(() => undefined)
-  return { meter: lastingMeter(processMeter(child.pid ?? 0)), requests }
+  // Fortio's runner ends its schedule early when it is interrupted.
+  return { meter: lastingMeter(processMeter(child.pid ?? 0)), requests, end: () => { child.kill('SIGINT') } }
 }
 
 /** Goes on to tell what it read last, once the process has ended. */

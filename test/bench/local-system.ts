@@ -1,32 +1,38 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startStack, type Stack } from '../../compose/local/stack.ts'
+import { startStack, type Stack, type StackOptions } from '../../compose/local/stack.ts'
+import type { Part } from '../../compose/local/part.ts'
 import { processMeter, sumOfMeters, type Meter } from './meter.ts'
 import type { System } from './system.ts'
 
+/** A system whose parts can be stopped and started again. */
+export type LocalSystem = System & { stack: Stack }
+
 /** The whole system as processes, on free ports; its books can be emptied. */
-export async function startLocalSystem(signal: AbortSignal): Promise<System> {
+export async function startLocalSystem(signal: AbortSignal, counts: Pick<StackOptions, 'gateways' | 'workers'> = {}): Promise<LocalSystem> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-'))
   const remove = () => { rmSync(directory, { recursive: true }) }
   let stack: Stack
   try {
-    stack = await startStack({ directory, environment: { gateway: { PURGE: 'open' } }, signal })
+    stack = await startStack({ directory, environment: { gateway: { PURGE: 'open' } }, signal, ...counts })
   } catch (error) {
     if (signal.aborted) remove()
     throw error
   }
-  const meter = (...names: string[]): Meter => sumOfMeters(names.map(name => processMeter(stack.part(name).pid ?? 0)))
+  const meter = (...names: string[]): Meter => sumOfMeters(names.map(name => partMeter(stack.part(name))))
+  const named = (role: string) => [...stack.parts.keys()].filter(name => name.startsWith(role))
   return {
+    stack,
     mode: 'local',
     platform: `processes, Node ${process.version}`,
     url: stack.url,
     processorUrls: stack.processorUrls,
     services: {
       haproxy: meter('haproxy'),
-      gateways: meter('gateway-1', 'gateway-2'),
+      gateways: meter(...named('gateway-')),
       redis: meter('redis'),
-      worker: meter('worker-1'),
+      worker: meter(...named('worker-')),
       monitor: meter('monitor-1')
     },
     models: [meter('processor-default'), meter('processor-fallback')],
@@ -42,4 +48,10 @@ export async function startLocalSystem(signal: AbortSignal): Promise<System> {
       if (isWhole) remove()
     }
   }
+}
+
+/** Of the process that the part is now: Redis may have been restarted. */
+function partMeter(part: Part): Meter {
+  const now = () => processMeter(part.pid ?? 0)
+  return { cpuMicros: () => now().cpuMicros(), throttledMicros: () => now().throttledMicros(), memoryBytes: () => now().memoryBytes() }
 }

@@ -1,18 +1,13 @@
 // One rate against a running system: load, books, figures.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ProcessorAdmin } from '../support/processor/admin-client.ts'
-import { centsIn, differences, readBackend, readProcessors, requestsIn } from '../k6/books.ts'
+import { readBackend, requestsIn } from '../k6/books.ts'
 import { isAccepted, startLoad } from './load.ts'
 import { machineCpuMicros, type Meter } from './meter.ts'
 import { rateFigures, type Mark, type Snapshot } from './rate-figures.ts'
 import { mapServices, type ByService, type RateResult } from './result.ts'
 import { probesPerSecond, startProbes } from './settle-probes.ts'
+import { checkBooks, purge, untilSettled } from './system-books.ts'
 import type { System } from './system.ts'
-
-/** What the processors booked, what our summary says and what was accepted differ: there are no figures. */
-export class BooksError extends Error {
-  override name = 'BooksError'
-}
 
 /** The load runs for so long before the figures begin: connections are made, batches find their size. */
 const LEAD_SECONDS = 1
@@ -20,10 +15,6 @@ const LEAD_SECONDS = 1
 const TAIL_SECONDS = 0.5
 const SAMPLE_EVERY_MS = 1_000
 const MEMORY_EVERY_MS = 250
-const DRAIN_POLL_MS = 50
-/** Nothing gets settled for this long: what is missing is lost. */
-const STUCK_AFTER_MS = 30_000
-const CENTS_EACH = 1_990
 
 type Rate = { ratePerSecond: number; seconds: number }
 
@@ -86,14 +77,8 @@ export async function warmUp(tool: string, system: System, { ratePerSecond, seco
   await untilSettled(system, requests.filter(isAccepted).length, signal)
 }
 
-/** Each rate begins with an empty system. */
-async function purge({ url, processorUrls }: System): Promise<void> {
-  const response = await fetch(`${url}/purge-payments`, { method: 'POST' })
-  if (!response.ok) throw new Error(`the purge before a rate: status ${response.status}`)
-  await Promise.all(Object.values(processorUrls).map(processor => new ProcessorAdmin(processor).purge()))
-}
-
-async function snapshot(system: System, load: Meter): Promise<Snapshot> {
+/** How the system stands now. */
+export async function snapshot(system: System, load: Meter): Promise<Snapshot> {
   const settled = requestsIn(await readBackend(system.url))
   return {
     atMs: performance.now(),
@@ -128,33 +113,4 @@ function watchMemory({ services }: System, signal: AbortSignal): () => ByService
     sample()
     return peak
   }
-}
-
-async function untilSettled(system: System, acceptedCount: number, signal: AbortSignal): Promise<void> {
-  let last = -1
-  let changedAtMs = performance.now()
-  while (true) {
-    const settled = requestsIn(await readBackend(system.url))
-    if (settled >= acceptedCount) return
-    if (settled !== last) changedAtMs = performance.now()
-    last = settled
-    if (performance.now() - changedAtMs > STUCK_AFTER_MS) {
-      throw new BooksError(`${acceptedCount} payments were accepted, and ${settled} are settled since ${STUCK_AFTER_MS / 1_000} s`)
-    }
-    await sleep(DRAIN_POLL_MS, undefined, { signal })
-  }
-}
-
-/** How many payments are settled. @throws BooksError */
-async function checkBooks({ url, processorUrls }: System, acceptedCount: number, failedCount: number): Promise<number> {
-  const [processors, backend] = await Promise.all([readProcessors(processorUrls, '123'), readBackend(url)])
-  const objections = differences(processors, backend)
-  const settled = requestsIn(backend)
-  // What got no answer or a 5xx may have been kept all the same.
-  if (settled < acceptedCount || settled > acceptedCount + failedCount) {
-    objections.push(`${acceptedCount} payments were accepted, ${failedCount} requests failed, and ${settled} are settled`)
-  }
-  if (centsIn(backend) !== settled * CENTS_EACH) objections.push(`${settled} payments of 19.90 add up to ${centsIn(backend) / 100}`)
-  if (objections.length > 0) throw new BooksError(objections.join('; '))
-  return settled
 }

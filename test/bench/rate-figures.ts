@@ -44,21 +44,12 @@ export function rateFigures(observed: Observation): RateResult {
   const perSecond = (count: number) => count / elapsedSeconds
   const cores = (micros: number) => micros / 1e6 / elapsedSeconds
 
-  const due = requests.filter(({ dueMicros }) => isWithin(dueMicros))
-  const acceptMicros = ascending(due.map(({ dueMicros, answeredMicros }) => answeredMicros - dueMicros))
-  const lagMicros = ascending(due.map(each => each.lagMicros))
+  const { acceptMicros, lagMicros } = latenciesBetween(begin, end, requests)
   const settleMs = ascending(observed.settleMs)
   const accepted = requests.filter(isAccepted)
   const acceptedBeforeEnd = accepted.filter(({ answeredMicros }) => answeredMicros < end.wallMicros).length + observed.accepted
   const cpuMicrosByService = mapServices(name => observed.cpuMicros[name] / observed.settledCount)
   const memoryMegabytesByService = mapServices(name => observed.memoryBytes[name] / 2 ** 20)
-  const models = end.modelMicros.map((micros, index) => cores(micros - (begin.modelMicros[index] ?? 0)))
-  const used = {
-    services: cores(totalOf(end.cpuMicros) - totalOf(begin.cpuMicros)),
-    models: sum(models),
-    busiestModel: Math.max(...models),
-    load: cores(end.loadMicros - begin.loadMicros)
-  }
   return {
     rate: observed.rate,
     offeredPerSecond: perSecond(requests.filter(({ sentMicros }) => isWithin(sentMicros)).length + observed.accepted + observed.failed),
@@ -78,7 +69,31 @@ export function rateFigures(observed: Observation): RateResult {
     throttledByService: mapServices(name => cores(end.throttledMicros[name] - begin.throttledMicros[name])),
     memoryMegabytes: totalOf(memoryMegabytesByService),
     memoryMegabytesByService,
-    cores: { ...used, other: cores(end.machineMicros - begin.machineMicros) - used.services - used.models - used.load },
+    cores: coresBetween(begin, end),
     samples: { acceptMicros: histogram(acceptMicros), settleMs, seconds: observed.seconds }
   }
+}
+
+/** Of the requests that were due between two moments, ascending, in µs: from when each was due, and how late the load tool was by itself. */
+export function latenciesBetween(
+  begin: Pick<Snapshot, 'wallMicros'>, end: Pick<Snapshot, 'wallMicros'>, requests: readonly Sent[]
+): { acceptMicros: number[]; lagMicros: number[] } {
+  const due = requests.filter(({ dueMicros }) => dueMicros >= begin.wallMicros && dueMicros < end.wallMicros)
+  return {
+    acceptMicros: ascending(due.map(({ dueMicros, answeredMicros }) => answeredMicros - dueMicros)),
+    lagMicros: ascending(due.map(({ lagMicros }) => lagMicros))
+  }
+}
+
+/** Cores in use between two moments. */
+export function coresBetween(begin: Snapshot, end: Snapshot): RateResult['cores'] {
+  const cores = (micros: number) => micros / 1_000 / (end.atMs - begin.atMs)
+  const models = end.modelMicros.map((micros, index) => cores(micros - (begin.modelMicros[index] ?? 0)))
+  const used = {
+    services: cores(totalOf(end.cpuMicros) - totalOf(begin.cpuMicros)),
+    models: sum(models),
+    busiestModel: Math.max(...models),
+    load: cores(end.loadMicros - begin.loadMicros)
+  }
+  return { ...used, other: cores(end.machineMicros - begin.machineMicros) - used.services - used.models - used.load }
 }

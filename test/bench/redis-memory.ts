@@ -1,6 +1,6 @@
 // What a payment costs in Redis's memory: queued, remembered by its id, and counted in the totals.
 //
-//   node test/bench/redis-memory.ts [payments]
+//   node test/bench/redis-memory.ts [payments [rates]]      e.g. 3000000 5000
 //
 // Method: a real redis-server with the project's settings; used_memory before and after each stage, divided by the number of
 // payments. The totals are settled at a steady rate per second, because that decides how full their nodes are.
@@ -20,7 +20,7 @@ import { cents, newPayments } from '../support/payments.ts'
 
 // A day's share of 10 million payments in 30 days.
 const paymentCount = Number(process.argv[2] ?? 333_333)
-const RATES_PER_SECOND = [4, 50, 500, 5_000]
+const RATES_PER_SECOND = (process.argv[3] ?? '4,50,500,5000').split(',').map(Number)
 const BATCH = 250
 
 const rows: string[][] = []

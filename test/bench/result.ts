@@ -74,7 +74,7 @@ export type RunResult = {
 }
 
 /** One line, numbers to a thousandth. */
-export function serialise(run: RunResult): string {
+export function serialise(run: object): string {
   return JSON.stringify(run, (_name, value: unknown) => typeof value === 'number' ? Number(value.toFixed(3)) : value)
 }
 

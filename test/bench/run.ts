@@ -1,21 +1,20 @@
 // npm run bench: what a payment costs at several rates, beside what its bare parts cost in the same run.
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { dirname, resolve } from 'node:path'
 import { abortOnSignals, shown, UsageError } from '../k6/command-line.ts'
 import { provenance } from '../k6/provenance.ts'
-import { NoEngineError } from '../support/engine/engine.ts'
 import { readSettings, type Settings } from './arguments.ts'
+import { exitCodeOf, resultsPath, saveLine, say, settingsFrom } from './command.ts'
 import { compareRuns } from './compare.ts'
 import { startComposeSystem } from './compose-system.ts'
-import { ensureLoad, NoLoadToolError } from './find-load.ts'
+import { ensureLoad } from './find-load.ts'
 import { measureFloor } from './floor.ts'
 import { startLocalSystem } from './local-system.ts'
 import { measureRate, warmUp } from './measure-rate.ts'
 import { renderChanges, renderRun, renderSpread } from './report.ts'
 import { floorByService, medianRun, serialise, totalOf, type RunResult } from './result.ts'
 
-const RESULTS_PATH = resolve(import.meta.dirname, '../../.results/bench.jsonl')
+const RESULTS_PATH = resultsPath('bench')
 
 const usage = `npm run bench: open-loop load at several rates against the whole system, and what a payment costs whom.
 
@@ -52,10 +51,8 @@ Exit codes
 const SHORT_SECONDS_MAX = 4
 const WARM_UP_RATE = 3_000
 
-const say = (line: string) => { console.error(line) }
-
 async function main(): Promise<number> {
-  const settings = settingsFrom(process.argv.slice(2))
+  const settings = settingsFrom({ usage, readSettings }, process.argv.slice(2))
   if (settings === undefined) {
     console.log(usage)
     return 0
@@ -70,7 +67,7 @@ async function main(): Promise<number> {
       if (settings.runCount > 1) say(`\nRun ${number} of ${settings.runCount}`)
       const run = await runOnce(tool, settings, signal)
       runs.push(run)
-      save(run)
+      saveLine('bench', run)
       if (settings.wantsJson) console.log(serialise(run))
       else if (settings.runCount === 1) console.log(`\n${renderRun(run, availableParallelism())}`)
     }
@@ -124,11 +121,6 @@ function conclude(settings: Settings, before: readonly RunResult[], runs: readon
   return worse.length === 0 ? 0 : 1
 }
 
-function save(run: RunResult): void {
-  mkdirSync(dirname(RESULTS_PATH), { recursive: true })
-  appendFileSync(RESULTS_PATH, `${serialise(run)}\n`)
-}
-
 /** The runs to compare with, of those in a file. @throws UsageError */
 function readBefore(path: string, { isCompose, rates }: Settings): RunResult[] {
   let lines: RunResult[]
@@ -143,18 +135,4 @@ function readBefore(path: string, { isCompose, rates }: Settings): RunResult[] {
   return comparable
 }
 
-function settingsFrom(words: readonly string[]): Settings | undefined {
-  try {
-    return readSettings(words)
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n\n${usage}`, { cause: error })
-  }
-}
-
-try {
-  process.exitCode = await main()
-} catch (error) {
-  console.error(`\nbench: ${error instanceof Error ? error.message : String(error)}`)
-  const couldNotRun = error instanceof UsageError || error instanceof NoLoadToolError || error instanceof NoEngineError
-  process.exitCode = couldNotRun ? 2 : 1
-}
+process.exitCode = await exitCodeOf('bench', main)

@@ -32,3 +32,10 @@ export function histogram(sorted: readonly number[]): [number, number][] {
   }
   return buckets
 }
+
+/** "1.20 (1.10 to 1.45)"; a single value alone. */
+export function medianAndRange(values: readonly number[], digits: number): string {
+  const text = (value: number) => value.toFixed(digits)
+  const range = values.length === 1 ? '' : ` (${text(Math.min(...values))} to ${text(Math.max(...values))})`
+  return `${text(median(values))}${range}`
+}
