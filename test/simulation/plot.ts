@@ -36,7 +36,7 @@ export function plotRun(title: string, schedule: Schedule, samples: readonly Sam
   chart.setOption(option)
   const svg = chart.renderToSVGString()
   chart.dispose()
-  return withoutCounters(svg)
+  return stableSvg(svg)
 }
 
 function stageLines(stages: readonly Stage[], isLabelled: boolean) {
@@ -54,7 +54,7 @@ function stageLines(stages: readonly Stage[], isLabelled: boolean) {
 }
 
 /** The names of clip paths and classes count up over the life of the process; the same run has to give the same file. */
-function withoutCounters(svg: string): string {
+export function stableSvg(svg: string): string {
   const names = new Map<string, string>()
   return svg.replace(/zr\d+-[a-z]+-?\d+/g, name => names.get(name) ?? names.set(name, `n${names.size}`).get(name) ?? name)
 }
