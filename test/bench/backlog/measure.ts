@@ -26,6 +26,7 @@ const FILL_CALLS = 4
 const DRAIN_SECONDS_MAX = 1_200
 /** Arrivals of so long are no backlog: they wait for no more than the next batch. */
 const PASSING_SECONDS = 0.1
+const SAMPLE_EVERY_MS = 1_000
 const STOP_GRACE_MS = 60_000
 
 type Bench = Tools & { system: LocalSystem; settings: BacklogSettings }
@@ -82,9 +83,14 @@ async function measureDrain(bench: Bench): Promise<Drain> {
     await setFailing(system, false)
     const samples: Drain['samples'] = []
     const passing = Math.floor(ratePerSecond * PASSING_SECONDS)
+    let last = begin
     await untilEnough(-passing, async () => {
       const queued = await pipeline.queueLength()
-      samples.push({ atMs: Math.round(performance.now() - begin.atMs), queued })
+      if (samples.length === 0 || performance.now() - last.atMs >= SAMPLE_EVERY_MS) {
+        const now = await snapshot(system, load.meter)
+        samples.push({ atMs: Math.round(now.atMs - begin.atMs), queued, cores: coresBetween(last, now) })
+        last = now
+      }
       return -queued
     }, signal)
     const end = await snapshot(system, load.meter)

@@ -21,7 +21,7 @@ export function renderBacklog(result: Provenance & BacklogFigures): string {
     renderAccepting(rounds),
     renderFigures(drains),
     ...renderRestarts(drains),
-    ...limitsOf(drains),
+    ...limitsOf(rounds),
     `The books are equal: everything accepted was settled, and the summary says what the processors booked, ${rounds.length * 2} times.`
   ].join('\n\n')
 }
@@ -33,7 +33,7 @@ function renderAccepting(rounds: BacklogFigures['rounds']): string {
   }
   return renderTable(['', 'no backlog', 'while it drains', 'ratio'], [
     row('p50 ms', ({ p50Ms }) => p50Ms), row('p99 ms, goal: a ratio of at most 1.5', ({ p99Ms }) => p99Ms), row('slowest ms', ({ maxMs }) => maxMs),
-    row('load late p99 ms', ({ loadLagP99Ms }) => loadLagP99Ms), row('failed', ({ failed }) => failed)
+    row('load late p99 ms', ({ loadLagP99Ms }) => loadLagP99Ms)
   ])
 }
 
@@ -67,7 +67,11 @@ function renderRestarts(drains: readonly Drain[]): string[] {
   return ['Restarts of Redis with the full queue; nothing was lost', renderTable(['stopped by', 'queued', 'MB of log', 'stopped in s', 'loaded in s', 'serving after s'], rows)]
 }
 
-function limitsOf(drains: readonly Drain[]): string[] {
-  const lines = drains.flatMap(({ cores }, index) => describeCores(cores, availableParallelism()).map(line => `Drain ${index + 1}: ${line}`))
+function limitsOf(rounds: BacklogFigures['rounds']): string[] {
+  const lines = rounds.flatMap(({ idle, drain }, index) => {
+    const failed = idle.failed + drain.accepting.failed
+    const limits = [...failed === 0 ? [] : [`${failed} REQUESTS FAILED.`], ...describeCores(drain.cores, availableParallelism())]
+    return limits.map(line => `Round ${index + 1}: ${line}`)
+  })
   return lines.length === 0 ? [] : [lines.join('\n')]
 }

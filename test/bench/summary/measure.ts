@@ -7,6 +7,7 @@ import { isAccepted, startLoad } from '../load.ts'
 import { startLocalSystem, type LocalSystem } from '../local-system.ts'
 import { warmUp } from '../measure-rate.ts'
 import { deleteHashes, openPipelineRedis } from '../pipeline-redis.ts'
+import { mapServices, type ByService } from '../result.ts'
 import { BooksError, purge, untilSettled } from '../system-books.ts'
 import type { SummarySettings } from './arguments.ts'
 import { startAsking } from './ask.ts'
@@ -54,10 +55,10 @@ export async function measureSummary(settings: SummarySettings, tools: Tools): P
       return accepting
     }
     for (let number = 1; number <= settings.runCount; number += 1) {
-      const { summaries: alone } = await ask(bench, () => sleep(seconds * 1_000, undefined, { signal }))
+      const { summaries: alone, microsByService: aloneMicrosByService } = await ask(bench, () => sleep(seconds * 1_000, undefined, { signal }))
       const accepting = await accept()
       const { summaries: beside, result: acceptingBeside } = await ask(bench, accept)
-      rounds.push({ alone, accepting, acceptingBeside, beside })
+      rounds.push({ alone, aloneMicrosByService, accepting, acceptingBeside, beside })
       say(`  round ${number} of ${settings.runCount}: summaries p99 ${alone.ranges['30 days'].p99Ms.toFixed(2)} ms over 30 days; `
         + `accept p99 ${accepting.p99Ms.toFixed(2)} ms, beside summaries ${acceptingBeside.p99Ms.toFixed(2)} ms`)
     }
@@ -74,13 +75,17 @@ export async function measureSummary(settings: SummarySettings, tools: Tools): P
 }
 
 /** Asks for summaries as long as something else goes on. */
-async function ask<Result>({ system, ledger, nextRange, signal }: Bench, meanwhile: () => Promise<Result>): Promise<{ summaries: Summaries; result: Result }> {
+async function ask<Result>(
+  { system, ledger, nextRange, signal }: Bench, meanwhile: () => Promise<Result>
+): Promise<{ summaries: Summaries; microsByService: ByService; result: Result }> {
   const ending = new AbortController()
+  const before = mapServices(name => system.services[name].cpuMicros())
   const asking = startAsking(system.url, ASKED_PER_SECOND, nextRange, ledger, AbortSignal.any([signal, ending.signal]))
   try {
     const result = await meanwhile()
     const { answers, lateMs } = await asking.end()
-    return { summaries: summariesOf(answers, lateMs), result }
+    const microsByService = mapServices(name => (system.services[name].cpuMicros() - before[name]) / answers.length)
+    return { summaries: summariesOf(answers, lateMs), microsByService, result }
   } finally {
     ending.abort()
   }

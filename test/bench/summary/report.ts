@@ -3,6 +3,7 @@ import { renderTable } from '../../../shared/table.ts'
 import { count } from '../../k6/report.ts'
 import type { Provenance } from '../command.ts'
 import { renderHead } from '../head.ts'
+import { SERVICES } from '../result.ts'
 import { median, medianAndRange } from '../statistics.ts'
 import { RANGES } from './ranges.ts'
 import type { Round, Summaries, SummaryFigures } from './result.ts'
@@ -14,6 +15,8 @@ export function renderSummaryFigures(result: Provenance & SummaryFigures): strin
     'GET /payments-summary, 100 a second, ms: median of the rounds, least to most. Goal: a p99 of at most 2 ms',
     renderSummaries('alone', rounds.map(({ alone }) => alone)),
     renderSummaries(`beside ${count(rate)} payments/s`, rounds.map(({ beside }) => beside)),
+    'µs of CPU a summary, alone; what each service does by itself meanwhile is in it',
+    renderTable([...SERVICES], [SERVICES.map(service => medianAndRange(rounds.map(({ aloneMicrosByService: micros }) => micros[service]), 0))]),
     `Accepting ${count(rate)} payments/s, ms`,
     renderAccepting(rounds),
     'Bytes of Redis memory',

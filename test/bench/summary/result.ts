@@ -1,4 +1,5 @@
 import type { Accepting } from '../accepting.ts'
+import type { ByService } from '../result.ts'
 import type { RangeName } from './ranges.ts'
 
 /** What one command found: one line of JSON in .results/summary.jsonl, with its provenance. */
@@ -19,7 +20,14 @@ export type SummaryFigures = {
 }
 
 /** Summaries alone, accepting alone, and both at the same time. */
-export type Round = { alone: Summaries; accepting: Accepting; acceptingBeside: Accepting; beside: Summaries }
+export type Round = {
+  alone: Summaries
+  /** µs of CPU a summary, what the services do by themselves meanwhile included. */
+  aloneMicrosByService: ByService
+  accepting: Accepting
+  acceptingBeside: Accepting
+  beside: Summaries
+}
 
 export type Summaries = {
   ranges: Record<RangeName, { asked: number; p50Ms: number; p99Ms: number; maxMs: number }>
