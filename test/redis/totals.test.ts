@@ -75,6 +75,12 @@ test('sums beyond the range of doubles are exact', async () => {
   assert.equal((await functions.sum({})).default.cents, 9_007_199_254_740_993n + 9_223_372_036_854_775_807n)
 })
 
+test('values are added up alike just below a billion, at it and above', async () => {
+  const { keys, functions } = await isolate()
+  await redis.hset(keys.totals('fallback', 'cents', ''), { 2023: '999999999', 2024: '1000000000', 2025: '1000000001', 2026: '1' })
+  assert.equal((await functions.sum({})).fallback.cents, 3_000_000_001n)
+})
+
 test('totals are readable: the name of a key is the beginning of the time it holds', async () => {
   const { keys, functions } = await isolate()
   await book(functions, [{ processor: 'fallback', timeMs: Date.parse('2026-11-21T07:48:20.123Z'), amount: 1_990 }])
