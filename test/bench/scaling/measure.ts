@@ -52,7 +52,7 @@ async function findHighest(bench: Bench): Promise<Omit<Setup, 'workers' | 'gatew
     const { result, microsByProcess } = await measureProcesses(bench, rate)
     const trial = { rate, isSustained: isSustained(result) }
     trials.push(trial)
-    bench.say(`  ${rate}/s: ${result.settledPerSecond.toFixed(0)} settled/s, ${result.cpuMicrosPerPayment.toFixed(1)} µs a payment${trial.isSustained ? '' : ', the queue grew'}`)
+    bench.say(`  ${rate}/s: ${result.settledPerSecond.toFixed(0)} settled/s, ${result.cpuMicrosPerPayment.toFixed(1)} µs a payment${trial.isSustained ? '' : ', too much'}`)
     if (!trial.isSustained) above = above === undefined || rate < above.rate ? result : above
     else if (found === undefined || rate > found.highest.rate) found = { highest: result, microsByProcess, limits: [] }
   }
