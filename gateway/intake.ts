@@ -27,8 +27,9 @@ const BATCH_MAX = 256
  * their interrupts. What it gives and costs: docs/performance.md.
  */
 const COALESCE_MS = 1
-/** Payments of one call that show that there is such a load; at 500/s, by chance, one call in a hundred. */
+/** Payments of one call that show that there is such a load; from so many on a call is cheap enough as it is. */
 const COALESCE_FROM = 3
+const COALESCE_UNTIL = 16
 const NEVER_SET = new Int32Array(new SharedArrayBuffer(4))
 
 const QUEUE_FULL = unavailable('The queue is full.')
@@ -103,7 +104,7 @@ export function createIntake({ functions, limits, tally, log }: { functions: Fun
     while (payments.length > 0) {
       const batch = payments.splice(0, BATCH_MAX)
       await send(batch, answers.splice(0, BATCH_MAX), firstAtMs)
-      if (batch.length >= COALESCE_FROM) {
+      if (batch.length >= COALESCE_FROM && batch.length < COALESCE_UNTIL) {
         Atomics.wait(NEVER_SET, 0, 0, COALESCE_MS)
         await turn()
       }
