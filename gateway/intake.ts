@@ -21,25 +21,11 @@ type Limits = { queuedMax: number; waitingMax: number }
 /** One call holds this many at most, so that it never keeps Redis busy for more than about a millisecond. */
 const BATCH_MAX = 256
 
-/**
- * Under load a gateway looks at its sockets once in so long instead of each time that something happens: a call for one payment costs Redis
- * 150 µs of CPU with its sync to the disk, one for ten 24 µs a payment (test/bench/persistence.ts). Network cards do the same with
- * their interrupts. What it gives and costs: docs/performance.md.
- */
-const COALESCE_MS = 1
-/** Payments of one call that show that there is such a load; from so many on a call is cheap enough as it is. */
-const COALESCE_FROM = 3
-const COALESCE_UNTIL = 16
-const NEVER_SET = new Int32Array(new SharedArrayBuffer(4))
-
 const QUEUE_FULL = unavailable('The queue is full.')
 const OUT_OF_MEMORY = unavailable('The queue is out of memory.')
 const UNREACHABLE = unavailable('The queue can not be reached. The payment may have been kept: send it again with the same correlationId.')
 const TOO_MANY = unavailable('Too many payments are waiting for the queue.')
 const CONFLICT: Problem = { status: 409, detail: 'A payment with this correlationId and another amount was accepted before.', field: 'amount' }
-
-/** Until all sockets that had something to read have been read: that comes before the check phase of the event loop. */
-const turn = () => new Promise(setImmediate)
 
 function resultOf(acceptance: Acceptance | undefined): Parameters<Answer>[0] {
   return acceptance === 'accepted' || acceptance === 'duplicate' ? acceptance : acceptance === 'conflict' ? CONFLICT : QUEUE_FULL
@@ -50,14 +36,13 @@ function outcomeOf(result: Parameters<Answer>[0]): AcceptOutcome {
 }
 
 /**
- * One call to Redis at a time: payments that arrive while it is under way travel together in the next, so that batches grow
- * with the load by themselves. The number that waits for an answer is bounded.
+ * Payments that arrive in one turn of the event loop travel to Redis in one call, which costs a third of a
+ * call each. The number that waits for an answer is bounded.
  */
 export function createIntake({ functions, limits, tally, log }: { functions: Functions; limits: Limits; tally: Tally; log: Log }): Intake {
-  const payments: Payment[] = []
-  const answers: Answer[] = []
+  let payments: Payment[] = []
+  let answers: Answer[] = []
   let firstAtMs = 0
-  let isSending = false
   let waitingCount = 0
   let refusedBefore = 0
   let notifyDrained: (() => void) | undefined
@@ -95,22 +80,17 @@ export function createIntake({ functions, limits, tally, log }: { functions: Fun
       log.debug({ err: error }, 'accept failed')
       for (const answer of batchAnswers) finish(answer, problem)
     }
-    // One clock reading for all of them, when the first of them came.
+    // One clock reading for all of them: they came in one turn and went in one.
     record(tally.latency, performance.now() - startedAtMs, batch.length)
   }
 
-  /** Sends what has gathered until nothing has. */
-  const sendAll = async () => {
-    while (payments.length > 0) {
-      const batch = payments.splice(0, BATCH_MAX)
-      await send(batch, answers.splice(0, BATCH_MAX), firstAtMs)
-      if (batch.length >= COALESCE_FROM && batch.length < COALESCE_UNTIL) {
-        Atomics.wait(NEVER_SET, 0, 0, COALESCE_MS)
-        await turn()
-      }
-      await turn()
+  const flush = () => {
+    const [allPayments, allAnswers, startedAtMs] = [payments, answers, firstAtMs]
+    payments = []
+    answers = []
+    for (let at = 0; at < allPayments.length; at += BATCH_MAX) {
+      void send(allPayments.slice(at, at + BATCH_MAX), allAnswers.slice(at, at + BATCH_MAX), startedAtMs)
     }
-    isSending = false
   }
 
   return {
@@ -121,11 +101,12 @@ export function createIntake({ functions, limits, tally, log }: { functions: Fun
         return
       }
       waitingCount += 1
-      if (payments.push(payment) === 1) firstAtMs = performance.now()
+      if (payments.push(payment) === 1) {
+        firstAtMs = performance.now()
+        // The check phase comes after all sockets of this turn were read.
+        setImmediate(flush)
+      }
       answers.push(answer)
-      if (isSending) return
-      isSending = true
-      void turn().then(sendAll)
     },
     async drained() {
       if (waitingCount > 0) await new Promise<void>(resolve => { notifyDrained = resolve })
