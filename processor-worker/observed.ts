@@ -7,7 +7,7 @@ const MEAN_SHARE_MIN = 0.02
 
 /**
  * A processor is as slow as it has been for so long at least. Shorter stalls may be our own: a burst of new connections, a CPU limit, a
- * collection of garbage. In the contest's containers one such moment sent hundreds of payments to fallback.
+ * collection of garbage, and would send hundreds of payments to fallback.
  */
 const EVIDENCE_MS = 1_000
 

@@ -35,6 +35,11 @@ export type IdPeriods = {
   place: (correlationId: string, period: number) => IdPlace
 }
 
+/** The name of a node, by the beginning of its period and the end of its ids. */
+export function nodeOf(start: string, shard: string): string {
+  return `${start}:${shard}`
+}
+
 /** The end of the names of an id's nodes. */
 export function shardOf(correlationId: string): string {
   return correlationId.slice(33)
@@ -59,7 +64,7 @@ export function createIdPeriods(retentionHours: number): IdPeriods {
     lengthMs,
     at: timeMs => Math.floor(timeMs / lengthMs),
     start,
-    place: (correlationId, period) => ({ node: `${remembered(period)}:${shardOf(correlationId)}`, field: fieldOf(correlationId) })
+    place: (correlationId, period) => ({ node: nodeOf(remembered(period), shardOf(correlationId)), field: fieldOf(correlationId) })
   }
 }
 

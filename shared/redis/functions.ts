@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Redis } from 'ioredis'
-import { fieldOf, parseIdRecord, settledIdRecord, shardOf, type IdPeriods } from '../id-memory.ts'
+import { fieldOf, nodeOf, parseIdRecord, settledIdRecord, shardOf, type IdPeriods } from '../id-memory.ts'
 import { MEASURES, WORKER_GROUP, type Keys } from '../keys.ts'
 import { centsFromDigits, type Cents } from '../money.ts'
 import { isProcessorName, PROCESSOR_NAMES, type Payment, type ProcessorName } from '../payment.ts'
@@ -67,10 +67,10 @@ export function createFunctions(redis: Redis, keys: Keys, periods: IdPeriods) {
       const reply = await inCurrentPeriod(async period => {
         const callKeys = [keys.queue]
         const args: (string | number)[] = [queuedMax, period, periods.lengthMs]
-        const [before, now] = [keys.ids(periods.start(period - 1)), keys.ids(periods.start(period))]
+        const [before, now] = [periods.start(period - 1), periods.start(period)]
         for (const { correlationId, cents } of payments) {
           const shard = shardOf(correlationId)
-          callKeys.push(`${before}:${shard}`, `${now}:${shard}`)
+          callKeys.push(keys.ids(nodeOf(before, shard)), keys.ids(nodeOf(now, shard)))
           args.push(fieldOf(correlationId), correlationId, cents)
         }
         return await call('accept', callKeys, args)
