@@ -22,92 +22,93 @@
 /** One field of the tree. */
 export type Cell = { window: string; field: number }
 
-/** The fields first to last of one node, both included. */
-export type CellRange = { window: string; first: number; last: number }
+/** The fields first to last of one node, both included: to be added up, or to be taken off. */
+export type CellRange = { window: string; first: number; last: number; sign: 1 | -1 }
 
 /** Times the tree can hold: four-digit years. */
 export const TIME_MIN_MS = Date.UTC(1970, 0, 1)
 export const TIME_MAX_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
 type Level = {
-  window: (iso: string) => string
-  field: (iso: string) => number
-  /** Start of the unit that holds `timeMs`, and of the one after it. */
-  floorMs: (timeMs: number) => number
-  nextMs: (timeMs: number) => number
+  /** A node's name is so much of the ISO time. */
+  windowLength: number
+  field: (date: Date) => number
+  /** Of the fields that lie in one unit of the level above, the first and the last. */
+  bounds: (date: Date) => [first: number, last: number]
 }
 
-function calendarLevel(windowLength: number, fieldStart: number, fieldEnd: number, startMs: (date: Date, ahead: 0 | 1) => number): Level {
-  return {
-    window: iso => iso.slice(0, windowLength),
-    field: iso => Number(iso.slice(fieldStart, fieldEnd)),
-    floorMs: timeMs => startMs(new Date(timeMs), 0),
-    nextMs: timeMs => startMs(new Date(timeMs), 1)
-  }
-}
-
-function clockLevel(windowLength: number, fieldStart: number, fieldEnd: number, unitMs: number): Level {
-  const floorMs = (timeMs: number) => timeMs - (timeMs % unitMs)
-  return {
-    window: iso => iso.slice(0, windowLength),
-    field: iso => Number(iso.slice(fieldStart, fieldEnd)),
-    floorMs,
-    nextMs: timeMs => floorMs(timeMs) + unitMs
-  }
-}
+const tenSecondsMs = (date: Date) => date.getTime() % 10_000
 
 const LEVELS: readonly Level[] = [
-  calendarLevel(0, 0, 4, (date, ahead) => Date.UTC(date.getUTCFullYear() + ahead, 0)),
-  calendarLevel(4, 5, 7, (date, ahead) => Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + ahead)),
-  clockLevel(7, 8, 10, 86_400_000),
-  clockLevel(10, 11, 13, 3_600_000),
-  clockLevel(13, 14, 16, 60_000),
-  clockLevel(16, 17, 19, 1_000),
-  // The field is what is left of the time behind the window's last digit, without its dot: 0.123 s is 123.
-  { ...clockLevel(18, 0, 0, 1), field: iso => Number(iso.slice(18, 19) + iso.slice(20, 23)) }
+  { windowLength: 0, field: date => date.getUTCFullYear(), bounds: () => [1970, 9999] },
+  { windowLength: 4, field: date => date.getUTCMonth() + 1, bounds: () => [1, 12] },
+  { windowLength: 7, field: date => date.getUTCDate(), bounds: date => [1, new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate()] },
+  { windowLength: 10, field: date => date.getUTCHours(), bounds: () => [0, 23] },
+  { windowLength: 13, field: date => date.getUTCMinutes(), bounds: () => [0, 59] },
+  { windowLength: 16, field: date => date.getUTCSeconds(), bounds: () => [0, 59] },
+  // A node of ten seconds holds ten units of the level above.
+  { windowLength: 18, field: tenSecondsMs, bounds: date => {
+    const secondStart = tenSecondsMs(date) - date.getUTCMilliseconds()
+    return [secondStart, secondStart + 999]
+  } }
 ]
 
-/**
- * What a query reads at most for one processor and measure: a node at either end of each level, of the lowest one the
- * milliseconds of one second or a whole node of up to 512, and one node with a field a year.
- */
+/** What a query reads at most for one processor and measure: one node where its ends part, and below that one at either end of each level. */
 export const NODES_READ_MAX = 13
-export const FIELDS_READ_MAX = 2 * (12 + 31 + 24 + 60 + 60 + 1_000)
+/** In the levels below the years; of a unit, the shorter side of its end. */
+export const FIELDS_READ_MAX = 2 * (6 + 15 + 12 + 30 + 30 + 500)
+
+type Moment = { date: Date; fields: number[]; windows: string[] }
+
+function momentOf(timeMs: number): Moment {
+  const date = new Date(timeMs)
+  const iso = date.toISOString()
+  return { date, fields: LEVELS.map(level => level.field(date)), windows: LEVELS.map(({ windowLength }) => iso.slice(0, windowLength)) }
+}
 
 /** The seven fields that a payment of this time adds to, one a level. */
 export function cellsOf(timeMs: number): Cell[] {
-  const iso = new Date(timeMs).toISOString()
-  return LEVELS.map(level => ({ window: level.window(iso), field: level.field(iso) }))
+  const { fields, windows } = momentOf(timeMs)
+  return windows.map((window, depth) => ({ window, field: fields[depth] ?? NaN }))
 }
 
 /**
- * The fewest fields that together hold each payment of [fromMs, toMs], both included, exactly once. At
- * most `NODES_READ_MAX` nodes, whatever the length of the range or of the history.
+ * Fields that together hold each payment of [fromMs, toMs] exactly once, both included, where what is to be taken off holds
+ * it once less. At most `NODES_READ_MAX` nodes, whatever the length of the range or of the history.
  */
 export function cellsCovering(fromMs: number, toMs: number): CellRange[] {
+  if (fromMs > toMs) return []
+  const [from, end] = [momentOf(fromMs), momentOf(toMs + 1)]
+  const parting = LEVELS.findIndex((_, depth) => from.fields[depth] !== end.fields[depth])
+
+  // What lies between the units of both ends, and the beginning of the last unit without that of the first.
   const ranges: CellRange[] = []
-  if (fromMs <= toMs) cover(0, fromMs, toMs + 1, ranges)
+  const isFirstTakenOff = coverBeginning(from, parting + 1, -1, ranges)
+  const isLastAdded = coverBeginning(end, parting + 1, 1, ranges)
+  const first = (from.fields[parting] ?? NaN) + (isFirstTakenOff ? 1 : 0)
+  const last = (end.fields[parting] ?? NaN) - (isLastAdded ? 0 : 1)
+  add({ window: from.windows[parting] ?? '', first, last, sign: 1 }, ranges)
   return ranges
 }
 
-/** Covers [startMs, endMs), which lies within one node of this level. */
-function cover(depth: number, startMs: number, endMs: number, ranges: CellRange[]): void {
-  const level = LEVELS[depth]
-  if (level === undefined) throw new Error('the lowest level covers every range')
-  const floorMs = level.floorMs(startMs)
-  const wholeStartMs = floorMs === startMs ? startMs : level.nextMs(startMs)
-  const wholeEndMs = level.floorMs(endMs)
+/**
+ * Covers the time from the beginning of the unit above `depth` until the moment, by the fields before it; or, where those after it are
+ * fewer, by the whole unit without them.
+ *
+ * @returns true where the unit as a whole is still to be counted, one level higher
+ */
+function coverBeginning(moment: Moment, depth: number, sign: 1 | -1, ranges: CellRange[]): boolean {
+  const [level, window, field = NaN] = [LEVELS[depth], moment.windows[depth] ?? '', moment.fields[depth]]
+  if (level === undefined) return false
+  const isOwnUnitBefore = coverBeginning(moment, depth + 1, sign, ranges)
+  const [first, last] = level.bounds(moment.date)
+  const [before, after] = isOwnUnitBefore ? [field, field + 1] : [field - 1, field]
+  const isRestShorter = last - after < before - first
+  if (isRestShorter) add({ window, first: after, last, sign: sign === 1 ? -1 : 1 }, ranges)
+  else add({ window, first, last: before, sign }, ranges)
+  return isRestShorter
+}
 
-  if (wholeStartMs > wholeEndMs) {
-    // Both ends within the same unit: the level below knows more.
-    cover(depth + 1, startMs, endMs, ranges)
-    return
-  }
-  if (startMs < wholeStartMs) cover(depth + 1, startMs, wholeStartMs, ranges)
-  if (wholeStartMs < wholeEndMs) {
-    const first = new Date(wholeStartMs).toISOString()
-    const last = new Date(wholeEndMs - 1).toISOString()
-    ranges.push({ window: level.window(first), first: level.field(first), last: level.field(last) })
-  }
-  if (wholeEndMs < endMs) cover(depth + 1, wholeEndMs, endMs, ranges)
+function add(range: CellRange, ranges: CellRange[]): void {
+  if (range.first <= range.last) ranges.push(range)
 }

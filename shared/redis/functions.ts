@@ -200,9 +200,13 @@ export function createFunctions(redis: Redis, keys: Keys, periods: IdPeriods) {
       const ranges = cellsCovering(Math.max(fromMs ?? TIME_MIN_MS, TIME_MIN_MS), Math.min(toMs ?? TIME_MAX_MS, TIME_MAX_MS))
       const sums = PROCESSOR_NAMES.flatMap(processor => MEASURES.map(measure => ({ processor, measure })))
       const sumKeys = sums.flatMap(({ processor, measure }) => ranges.map(({ window }) => keys.totals(processor, measure, window)))
-      const args = [sums.length, ...ranges.flatMap(({ first, last }) => [first, last])]
+      const args = [sums.length, ...ranges.flatMap(({ first, last, sign }) => [first, last, sign])]
       const reply = textList(await call('sum', sumKeys, args))
-      const exact = (index: number) => BigInt(reply[index * 2] ?? '') * 1_000_000_000n + BigInt(reply[index * 2 + 1] ?? '')
+      const exact = (index: number) => {
+        const total = BigInt(reply[index * 2] ?? '') * 1_000_000_000n + BigInt(reply[index * 2 + 1] ?? '')
+        // While the books are being purged, what is to be taken off may still be there and the whole gone.
+        return total > 0n ? total : 0n
+      }
       assert.equal(reply.length, sums.length * 2)
       return { default: { requests: exact(0), cents: exact(1) }, fallback: { requests: exact(2), cents: exact(3) } }
     },

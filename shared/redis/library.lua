@@ -337,44 +337,54 @@ end
 --[[ sum: adds up fields of the totals, exactly, however large.
 
   KEYS  for each sum, the hashes of all ranges
-  ARGV  1 number of sums   then for each range: first field, last field
+  ARGV  1 number of sums   then for each range: first field, last field, 1 to add them or -1 to take them off
   Returns two decimal strings a sum: billions, and the rest. Lua's numbers are doubles, exact to 15 digits only.
 
-  Cost: a hash of at most 512 fields is read whole; of a larger one, the fields of the range alone.
+  Cost: the fields of the ranges alone; of a long range in a hash of at most 512 fields, the whole hash.
 ]]
 local function sum(keys, args)
-  local ranges = (#args - 1) / 2
-  local sums = {}
-  for index = 0, tonumber(args[1]) - 1 do
-    local billions, rest = 0, 0
-    local function add(digits)
-      -- Nearly all are below a billion, and cutting a text costs more than adding it up.
-      if #digits <= 9 then
-        rest = rest + digits
-        return
-      end
-      billions = billions + (tonumber(digits:sub(1, -10)) or 0)
-      rest = rest + tonumber(digits:sub(-9))
+  local count, ranges = tonumber(args[1]), (#args - 1) / 3
+  local billions, rest = {}, {}
+  for index = 1, count do billions[index], rest[index] = 0, 0 end
+  local function add(index, digits, sign)
+    -- Nearly all are below a billion, and cutting a text costs more than adding it up.
+    if #digits <= 9 then
+      rest[index] = rest[index] + sign * digits
+      return
     end
-    for range = 1, ranges do
-      local key = keys[index * ranges + range]
-      local first, last = tonumber(args[range * 2]), tonumber(args[range * 2 + 1])
-      if redis.call('HLEN', key) <= 512 then
+    billions[index] = billions[index] + sign * (tonumber(digits:sub(1, -10)) or 0)
+    rest[index] = rest[index] + sign * digits:sub(-9)
+  end
+
+  for range = 1, ranges do
+    local first, last, sign = tonumber(args[range * 3 - 1]), tonumber(args[range * 3]), tonumber(args[range * 3 + 1])
+    local fields
+    for index = 1, count do
+      local key = keys[(index - 1) * ranges + range]
+      if last - first >= 100 and redis.call('HLEN', key) <= 512 then
         local pairs_of = redis.call('HGETALL', key)
         for at = 1, #pairs_of, 2 do
           local field = pairs_of[at] + 0
-          if field >= first and field <= last then add(pairs_of[at + 1]) end
+          if field >= first and field <= last then add(index, pairs_of[at + 1], sign) end
         end
       else
-        local fields = {}
-        for field = first, last do fields[#fields + 1] = field end
-        for _, value in ipairs(redis.call('HMGET', key, unpack(fields))) do
-          if value then add(value) end
+        if not fields then
+          -- As text, once for all sums: Redis would write each number out for each call.
+          fields = {}
+          for field = first, last do fields[#fields + 1] = tostring(field) end
+        end
+        local values = redis.call('HMGET', key, unpack(fields))
+        for at = 1, #values do
+          if values[at] then add(index, values[at], sign) end
         end
       end
     end
-    sums[#sums + 1] = string.format('%.0f', billions)
-    sums[#sums + 1] = string.format('%.0f', rest)
+  end
+
+  local sums = {}
+  for index = 1, count do
+    sums[#sums + 1] = string.format('%.0f', billions[index])
+    sums[#sums + 1] = string.format('%.0f', rest[index])
   end
   return sums
 end

@@ -81,6 +81,16 @@ test('values are added up alike just below a billion, at it and above', async ()
   assert.equal((await functions.sum({})).fallback.cents, 3_000_000_001n)
 })
 
+test('books of which a purge has removed a part are not negative', async () => {
+  const { keys, functions } = await isolate()
+  const bookedAtMs = Date.parse('2026-11-21T07:48:20.999Z')
+  await book(functions, [{ processor: 'default', timeMs: bookedAtMs, amount: 1_990 }])
+  // The range is the year less the millisecond.
+  await redis.del(keys.totals('default', 'requests', ''), keys.totals('default', 'cents', ''))
+  const range = { fromMs: Date.parse('2025-11-21T07:48:20.000Z'), toMs: bookedAtMs - 1 }
+  assert.deepEqual((await functions.sum(range)).default, { requests: 0n, cents: 0n })
+})
+
 test('totals are readable: the name of a key is the beginning of the time it holds', async () => {
   const { keys, functions } = await isolate()
   await book(functions, [{ processor: 'fallback', timeMs: Date.parse('2026-11-21T07:48:20.123Z'), amount: 1_990 }])
