@@ -14,6 +14,8 @@ export function renderRun(run: RunResult, coreCount: number): string {
     ...limitsOf(run.rates, coreCount),
     'µs of CPU a settled payment, and how many times the floor that is',
     renderCpu(run),
+    'µs of CPU a settled payment of a bare pipeline at the same rate, which checks nothing and remembers nothing; and how many times that ours is',
+    renderBare(run),
     'MB of memory, at most',
     renderByService(run.rates, rate => rate.memoryMegabytesByService),
     'The floor: µs of CPU a payment of the bare parts, driven as hard as they go; and of our functions, driven in the same way',
@@ -68,6 +70,17 @@ function renderCpu({ rates, floor }: RunResult): string {
   ])
   rows.push(['all', totalOf(floors).toFixed(1), ...rates.map(rate => cell(rate.cpuMicrosPerPayment, totalOf(floors)))])
   return renderTable(['', 'floor', ...rates.map(({ rate }) => `${count(rate)}/s       `)], rows)
+}
+
+function renderBare({ barePipeline, rates }: RunResult): string {
+  const ours = (index: number, of: (rate: RateResult) => number) => rates[index] === undefined ? NaN : of(rates[index])
+  const cell = (bare: number, micros: number) => `${bare.toFixed(1)}${`  ${(micros / bare).toFixed(2)}x`.padStart(7)}`
+  const services = SERVICES.filter(service => service !== 'monitor')
+  const rows = services.map(service => [
+    service, ...barePipeline.map(({ microsByService }, index) => cell(microsByService[service], ours(index, rate => rate.cpuMicrosByService[service])))
+  ])
+  rows.push(['all', ...barePipeline.map(({ microsByService }, index) => cell(totalOf(microsByService), ours(index, rate => rate.cpuMicrosPerPayment)))])
+  return renderTable(['', ...barePipeline.map(({ rate }) => `${count(rate)}/s       `)], rows)
 }
 
 function renderByService(rates: readonly RateResult[], of: (rate: RateResult) => ByService): string {

@@ -61,6 +61,9 @@ export type RateResult = {
   }
 }
 
+/** What the least pipeline of the same shape costs at a rate; bare-pipeline.ts says how it is measured. */
+export type BareRate = { rate: number; microsByService: ByService }
+
 export type RunResult = {
   at: string
   commit: string
@@ -70,6 +73,8 @@ export type RunResult = {
   platform: string
   seconds: number
   floor: Floor
+  /** One for each of the rates. */
+  barePipeline: BareRate[]
   rates: RateResult[]
 }
 

@@ -5,6 +5,7 @@ import { abortOnSignals, shown, UsageError } from '../k6/command-line.ts'
 import { provenance } from '../k6/provenance.ts'
 import { readSettings, type Settings } from './arguments.ts'
 import { exitCodeOf, resultsPath, saveLine, say, settingsFrom } from './command.ts'
+import { measureBarePipeline } from './bare-pipeline.ts'
 import { compareRuns } from './compare.ts'
 import { startComposeSystem } from './compose-system.ts'
 import { ensureLoad } from './find-load.ts'
@@ -27,7 +28,8 @@ const usage = `npm run bench: open-loop load at several rates against the whole 
   npm run --silent bench -- --json       one line of JSON a run on stdout instead of tables
 
 Each run measures the bare parts first (HAProxy, uWebSockets.js, the least that Redis has to do, undici), driven as hard as they go:
-their sum is the floor. Then each rate: the system is emptied, loaded for a second before the figures begin, and checked when everything is
+their sum is the floor. Then a bare pipeline of them at each rate, up to 10 s: what the machine takes at that rate for the least that
+this shape has to do. Then each rate: the system is emptied, loaded for a second before the figures begin, and checked when everything is
 settled: no figure without equal books. Progress is on stderr. Each run is also one line of JSON in ${shown(RESULTS_PATH)}.
 
 accept         from when a request was due, so no coordinated omission, until its answer; all requests that were due in the time
@@ -49,6 +51,7 @@ Exit codes
 
 /** Of warming up and of each bare part: enough for figures that repeat to a few percent. */
 const SHORT_SECONDS_MAX = 4
+const BARE_SECONDS_MAX = 10
 const WARM_UP_RATE = 3_000
 
 async function main(): Promise<number> {
@@ -86,11 +89,16 @@ async function runOnce(tool: string, { rates, seconds, isCompose }: Settings, si
   const floorMicros = totalOf(floorByService(floor))
   say(`  their sum is ${floorMicros.toFixed(1)} µs a payment`)
 
+  const warmUpRate = { ratePerSecond: WARM_UP_RATE, seconds: shortSeconds }
+  say('measuring a bare pipeline at each rate')
+  const barePipeline = await measureBarePipeline(tool, { rates, seconds: Math.min(seconds, BARE_SECONDS_MAX), warmUp: warmUpRate }, signal)
+  for (const { rate, microsByService } of barePipeline) say(`  ${rate}/s: ${totalOf(microsByService).toFixed(1)} µs a payment`)
+
   say('starting the whole system')
   const system = await (isCompose ? startComposeSystem(say, signal) : startLocalSystem(signal))
   try {
     const { mode, platform } = system
-    await warmUp(tool, system, { ratePerSecond: WARM_UP_RATE, seconds: shortSeconds }, signal)
+    await warmUp(tool, system, warmUpRate, signal)
     const results: RunResult['rates'] = []
     for (const ratePerSecond of rates) {
       const result = await measureRate(tool, system, { ratePerSecond, seconds }, floorMicros, signal)
@@ -98,7 +106,7 @@ async function runOnce(tool: string, { rates, seconds, isCompose }: Settings, si
       say(`  ${ratePerSecond}/s: ${result.settledPerSecond.toFixed(0)} settled/s, accept p99 ${result.acceptP99Ms.toFixed(2)} ms, `
         + `${result.cpuMicrosPerPayment.toFixed(1)} µs a payment`)
     }
-    return { at: new Date().toISOString(), ...provenance(), mode, platform, seconds, floor, rates: results }
+    return { at: new Date().toISOString(), ...provenance(), mode, platform, seconds, floor, barePipeline, rates: results }
   } finally {
     await system.stop()
   }

@@ -103,7 +103,7 @@ it('the floor is the sum of the bare parts, each part of one service', () => {
 
 function run(cpuMicrosPerPayment: number, changed: Partial<RateResult> = {}): RunResult {
   const rates = [{ ...rateFigures(observation), cpuMicrosPerPayment, ...changed }]
-  return { at: '', commit: 'abc', machine: '', mode: 'local', platform: '', seconds: 2, floor, rates }
+  return { at: '', commit: 'abc', machine: '', mode: 'local', platform: '', seconds: 2, floor, barePipeline: [], rates }
 }
 
 it('the median of runs is taken figure by figure', () => {

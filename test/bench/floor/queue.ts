@@ -6,7 +6,7 @@ import { createLog } from '../../../shared/log.ts'
 import { centsFromDigits } from '../../../shared/money.ts'
 import type { Payment } from '../../../shared/payment.ts'
 import { connectRedis } from '../../../shared/redis/connect.ts'
-import { createFunctions, type QueuedPayment } from '../../../shared/redis/functions.ts'
+import { createFunctions, replyErrorCode, type QueuedPayment } from '../../../shared/redis/functions.ts'
 import { loadLibrary } from '../../../shared/redis/library.ts'
 
 export type Queue = {
@@ -41,8 +41,10 @@ async function ourQueue(redis: Redis): Promise<Omit<Queue, 'close'>> {
 }
 
 async function bareQueue(redis: Redis): Promise<Omit<Queue, 'close'>> {
-  await redis.call('FUNCTION', 'LOAD', readFileSync(new URL('./bare.lua', import.meta.url), 'utf8'))
-  await redis.xgroup('CREATE', 'queue', 'workers', '0', 'MKSTREAM')
+  await redis.call('FUNCTION', 'LOAD', 'REPLACE', readFileSync(new URL('./bare.lua', import.meta.url), 'utf8'))
+  await redis.xgroup('CREATE', 'queue', 'workers', '0', 'MKSTREAM').catch((error: unknown) => {
+    if (replyErrorCode(error) !== 'BUSYGROUP') throw error
+  })
   return {
     accept: payments => redis.call('FCALL', 'bare_accept', 1, 'queue', ...payments.flatMap(({ correlationId, cents }) => [correlationId, cents])),
     async exchange(taken, countMax) {
