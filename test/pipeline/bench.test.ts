@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { measureBarePipeline } from '../bench/bare-pipeline.ts'
 import { findLoad } from '../bench/find-load.ts'
 import { startLocalSystem } from '../bench/local-system.ts'
 import { measureRate } from '../bench/measure-rate.ts'
@@ -46,6 +47,12 @@ describe('a rate', { skip: tool === '' ? 'no load tool' : false, timeout: STUCK_
     await assert.rejects(measuring, BooksError)
     assert.equal((await strange).status, 200)
   })
+})
+
+it('a bare pipeline settles all it accepts, at a cost for each of its services', { skip: tool === '' ? 'no load tool' : false, timeout: STUCK_AFTER_MS }, async () => {
+  const [result] = await measureBarePipeline(tool, { rates: [low.ratePerSecond], seconds: low.seconds, warmUp: low }, noSignal)
+  assert.equal(result?.rate, low.ratePerSecond)
+  for (const service of SERVICES) assert(service === 'monitor' ? result.microsByService.monitor === 0 : result.microsByService[service] > 0, service)
 })
 
 describe('npm run bench', () => {
