@@ -37,11 +37,7 @@ async function startBarePipeline(bench: Bench): Promise<BarePipeline> {
   const { part: haproxy, url } = await startHaproxy(bench, sockets)
   const redis = bench.own(await connectRedis(`unix:${redisPath}`, 'bare', 30_000, createLog('bare', 'silent')), connected => { connected.disconnect() })
   const parts = { haproxy: [haproxy], gateways, redis: [redisPart], worker: [worker], monitor: [] }
-  return { url, redis, services: mapMeters(service => sumOfMeters(parts[service].map(({ pid }) => processMeter(pid ?? 0)))) }
-}
-
-function mapMeters(of: (service: Service) => Meter): Record<Service, Meter> {
-  return { haproxy: of('haproxy'), gateways: of('gateways'), redis: of('redis'), worker: of('worker'), monitor: of('monitor') }
+  return { url, redis, services: mapServices(service => sumOfMeters(parts[service].map(({ pid }) => processMeter(pid ?? 0)))) }
 }
 
 /** From a moment under load until everything is settled, as for the whole system. */

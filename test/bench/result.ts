@@ -98,8 +98,8 @@ export function totalOf(values: ByService): number {
   return SERVICES.reduce((total, service) => total + values[service], 0)
 }
 
-export function mapServices(of: (service: Service) => number): ByService {
-  return Object.fromEntries(SERVICES.map(service => [service, of(service)])) as ByService
+export function mapServices<T = number>(of: (service: Service) => T): Record<Service, T> {
+  return Object.fromEntries(SERVICES.map(service => [service, of(service)])) as Record<Service, T>
 }
 
 /** The medians of several runs over the same rates, figure by figure; the samples are those of the first. */

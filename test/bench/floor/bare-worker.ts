@@ -2,9 +2,10 @@
 // once. It records nothing about where a payment may be, and an answer other than 200 ends it.
 //   node test/bench/floor/bare-worker.ts REDIS_SOCKET MODEL_URL
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Pool, type Dispatcher } from 'undici'
+import { Pool } from 'undici'
 import { decimalFromCents } from '../../../shared/money.ts'
 import type { QueuedPayment } from '../../../shared/redis/functions.ts'
+import { whenBooked } from './booking.ts'
 import { openQueue } from './queue.ts'
 
 const EXCHANGE_EVERY_MS = 10
@@ -20,20 +21,11 @@ let inFlightCount = 0
 
 const send = (payment: QueuedPayment) => {
   const body = `{"correlationId":"${payment.correlationId}","amount":${decimalFromCents(payment.cents)},"requestedAt":"${new Date().toISOString()}"}`
-  const handler: Dispatcher.DispatchHandler = {
-    onRequestStart: () => undefined,
-    onResponseStart: (_controller, status) => {
-      if (status !== 200) throw new Error(`the model answered ${status}`)
-    },
-    onResponseData: () => undefined,
-    onResponseEnd: () => {
-      inFlightCount -= 1
-      booked.push(payment)
-    },
-    onResponseError: (_controller, error) => { throw error }
-  }
   inFlightCount += 1
-  pool.dispatch({ path: '/payments', method: 'POST', headers, body }, handler)
+  pool.dispatch({ path: '/payments', method: 'POST', headers, body }, whenBooked(() => {
+    inFlightCount -= 1
+    booked.push(payment)
+  }))
 }
 
 console.log(JSON.stringify({ msg: 'ready' }))

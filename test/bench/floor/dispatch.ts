@@ -1,7 +1,8 @@
 // Sending alone: undici's dispatch against a model of a processor, so many payments under way all the time.
 //   node test/bench/floor/dispatch.ts MODEL_URL MODEL_PID SECONDS
 import { randomUUID } from 'node:crypto'
-import { Pool, type Dispatcher } from 'undici'
+import { Pool } from 'undici'
+import { whenBooked } from './booking.ts'
 import { drive } from './driver.ts'
 
 const CONNECTIONS = 64
@@ -19,19 +20,12 @@ const send = () => {
   const body = `{"correlationId":"${randomUUID()}","amount":19.90,"requestedAt":"${new Date().toISOString()}"}`
   pool.dispatch({ path: '/payments', method: 'POST', headers, body }, handler)
 }
-const handler: Dispatcher.DispatchHandler = {
-  onRequestStart: () => undefined,
-  onResponseStart: (_controller, status) => {
-    if (status !== 200) throw new Error(`the model answered ${status}`)
-  },
-  onResponseData: () => undefined,
-  onResponseEnd: () => {
-    answered += 1
-    if (answered % COUNT_EVERY === 0) notify()
-    send()
-  },
-  onResponseError: (_controller, error) => { throw error }
-}
+// One for all: they know nothing of their payment.
+const handler = whenBooked(() => {
+  answered += 1
+  if (answered % COUNT_EVERY === 0) notify()
+  send()
+})
 for (let count = 0; count < CONNECTIONS; count += 1) send()
 await drive(Number(pid), Number(seconds), async () => {
   const before = answered
