@@ -1,8 +1,8 @@
-import { createIdPeriods } from '../shared/id-memory.ts'
 import { createKeys } from '../shared/keys.ts'
 import { runService } from '../shared/lifecycle.ts'
 import { connectRedis, onceRedisAnswers } from '../shared/redis/connect.ts'
 import { createFunctions } from '../shared/redis/functions.ts'
+import { adoptIdPeriods } from '../shared/redis/id-periods.ts'
 import { loadLibrary } from '../shared/redis/library.ts'
 import { observe } from '../shared/redis/observe.ts'
 import { purge } from '../shared/redis/purge.ts'
@@ -26,7 +26,8 @@ await runService({
     const redis = scope.own(await connectRedis(config.redisUrl, 'gateway', config.redisTimeoutMs, log), client => client.quit())
     await onceRedisAnswers(() => loadLibrary(redis))
 
-    const functions = createFunctions(redis, keys, createIdPeriods(config.idRetentionHours))
+    const functions = createFunctions(redis, keys, config.idRetentionHours)
+    await onceRedisAnswers(() => adoptIdPeriods(redis, keys))
     const tally = createTally()
     const watch = watchProcess()
     const report = createGatewayReport(identity, tally)
@@ -37,7 +38,7 @@ await runService({
       answeredBy: identity.label,
       fees: { default: config.defaultFee, fallback: config.fallbackFee },
       readRedis: async () => {
-        const [observation, totals] = await Promise.all([observe(redis, keys), functions.sum({})])
+        const [observation, totals] = await Promise.all([observe(redis, keys), functions.sumOfAll()])
         return { observation, totals }
       },
       redisAnsweredAtMs: reporter.sentAtMs,

@@ -8,7 +8,7 @@ import type { Intake } from './intake.ts'
 import { decodePaymentBody, parseUuid } from './payment-body.ts'
 import { renderPayment } from './payment-status.ts'
 import { renderProblem, unavailable, type Problem } from './problem.ts'
-import { parseRange, renderSummary } from './summary.ts'
+import { parseRange, rangeForgotten, renderSummary } from './summary.ts'
 import type { Tally } from './tally.ts'
 
 export type Server = {
@@ -143,7 +143,10 @@ export async function listen(address: Address, options: ServerOptions): Promise<
       return
     }
     functions.sum(parsed.range).then(
-      totals => { replyJson(res, renderSummary(totals)) },
+      sums => {
+        if (sums.kind === 'sums') replyJson(res, renderSummary(sums.totals))
+        else replyProblem(res, rangeForgotten(parsed.range, sums.exactSince))
+      },
       (error: unknown) => {
         log.debug({ err: error }, 'summary failed')
         replyProblem(res, unavailable('The books can not be read now.'))

@@ -30,6 +30,21 @@ function badTime(field: string, wanted: string): Problem {
   return { status: 400, detail: `${field} ${wanted}`, field }
 }
 
+/** A bound is no whole minute and lies where the totals are exact to the minute only. */
+export function rangeForgotten({ fromMs, toMs }: TimeRange, exactSince: string): Problem {
+  const sinceMs = Date.parse(exactSince)
+  const minuteMs = (timeMs: number) => Math.floor(timeMs / 60_000) * 60_000
+  if (fromMs !== undefined && fromMs < sinceMs && fromMs !== minuteMs(fromMs)) {
+    return badTime('from', `must be a whole minute, such as ${iso(minuteMs(fromMs))}: before ${exactSince} the books are exact to the minute.`)
+  }
+  const lastMs = minuteMs((toMs ?? 0) + 1) - 1
+  return badTime('to', `must be the last millisecond of a minute, such as ${iso(Math.max(lastMs, 59_999))}: before ${exactSince} the books are exact to the minute.`)
+}
+
+function iso(timeMs: number): string {
+  return new Date(timeMs).toISOString()
+}
+
 /** The body of `GET /payments-summary`. Written by hand, because JSON.stringify knows no exact decimals. */
 export function renderSummary(totals: Record<ProcessorName, Totals>): string {
   const parts = PROCESSOR_NAMES.map(name => {

@@ -89,7 +89,10 @@ export function startMonitor(options: MonitorOptions): Monitor {
       try {
         if (tally.isActive) {
           await pollAndPublish(processor)
-          waitMs = Math.max(await redis.pttl(keys.healthPolled(processor)), 1)
+          const leftMs = await redis.pttl(keys.healthPolled(processor))
+          // Longer than any permit lasts: the clock of Redis has stepped back since.
+          if (leftMs > options.pollEveryMs + options.pollTimeoutMs) await redis.pexpire(keys.healthPolled(processor), options.pollEveryMs)
+          waitMs = Math.max(leftMs, 1)
         }
       } catch (error) {
         log.debug({ err: error }, 'poll not published')

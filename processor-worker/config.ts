@@ -1,13 +1,11 @@
 import { integer, processName } from '../shared/config.ts'
 import { METRICS_LISTEN } from '../shared/metrics/listen.ts'
 import { PROCESSOR_URL_VARIABLES } from '../shared/processors.ts'
-import { ID_RETENTION_HOURS } from '../shared/id-memory.ts'
 import { REDIS_URL } from '../shared/redis/connect.ts'
 import { ROUTING_VARIABLES } from './routing-parameters.ts'
 
 export const WORKER_VARIABLES = {
   redisUrl: REDIS_URL,
-  idRetentionHours: ID_RETENTION_HOURS,
   ...PROCESSOR_URL_VARIABLES,
   workerName: processName('WORKER_NAME',
     'Name in the consumer group and in the status; a random part is added, so that two processes never share one. Unset: the host name.'),
@@ -17,6 +15,10 @@ export const WORKER_VARIABLES = {
     about: 'How long a processor may take to answer. After that the outcome is unknown and is asked for; it is never paid elsewhere.'
   }),
   ...ROUTING_VARIABLES,
+  totalsRetentionHours: integer('TOTALS_RETENTION_HOURS', {
+    default: 24, min: 1, max: 87_600, unit: 'hours',
+    about: 'How long summaries are exact to the millisecond; what is older, to the minute. Of several workers the shortest counts.'
+  }),
   exchangeEveryMs: integer('EXCHANGE_EVERY_MS', {
     default: 10, min: 0, max: 1_000, unit: 'ms',
     about: 'Least time between two round trips to Redis: what happens in between shares one. More saves CPU and delays payments.'

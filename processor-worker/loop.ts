@@ -1,19 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../shared/log.ts'
-import { PROCESSOR_NAMES, type ProcessorName } from '../shared/payment.ts'
-import { replyErrorCode, type BookedPayment, type Functions, type TakenPayment } from '../shared/redis/functions.ts'
+import { otherThan, PROCESSOR_NAMES, type ProcessorName } from '../shared/payment.ts'
+import { isLast, replyErrorCode, type BookedPayment, type Functions, type MalformedEntry, type TakenPayment } from '../shared/redis/functions.ts'
 import { record } from '../shared/report/histogram.ts'
+import type { WorkerTrouble } from '../shared/report/report.ts'
 import type { BreakerEvent } from './breaker.ts'
+import { createBurst } from './burst.ts'
 import type { ProcessorClient } from './client.ts'
 import { createLatch } from './latch.ts'
 import { eventsOf, Observed } from './observed.ts'
 import type { SendOutcome } from './outcome.ts'
 import type { Published } from './preferred.ts'
-import { resolveOutcome } from './resolver.ts'
+import { resolveOutcome, sendToLast } from './resolver.ts'
 import { breakerLimitsOf, chooseTakes, type RoutingFacts, type Take } from './routing.ts'
 import type { LaneView } from './report.ts'
 import type { RoutingParameters } from './routing-parameters.ts'
 import type { LaneTally, Tally } from './tally.ts'
+import { createTrouble } from './trouble.ts'
 
 export type WorkerLoop = {
   /** The health monitor's word, as it changes. */
@@ -26,6 +29,10 @@ export type WorkerLoop = {
   view: () => Record<ProcessorName, LaneView>
   /** Payments that somebody else had in flight and that are ours now: finds out what became of them. */
   adopt: (payments: readonly TakenPayment[]) => void
+  /** Entries of the queue that were found to be no payments. */
+  onMalformed: (entries: readonly MalformedEntry[]) => void
+  /** What it can not do with Redis now. */
+  trouble: () => WorkerTrouble | undefined
   /** Stops taking, waits for the answers under way and settles them. What is still open then stays on record for a successor. */
   drain: () => Promise<void>
   /** Rejects when an invariant is broken. */
@@ -40,7 +47,10 @@ export type WorkerLoopOptions = {
   waitForArrival: (entryId: string) => Promise<void>
   routing: RoutingParameters
   exchangeEveryMs: number
+  /** A clock that is never set, for everything that is decided here. */
   nowMs: () => number
+  /** The time that a payment is sent with. */
+  requestedAtMs: () => number
   /** Counts what this loop does. */
   tally: Tally
   log: Log
@@ -54,7 +64,10 @@ type Lane = {
   lastTrouble: string | undefined
   booked: BookedPayment[]
   refused: TakenPayment[]
+  /** Refused for good here; still in flight, until the other processor or the dead letters have it. */
   rejected: { payment: TakenPayment; reason: string }[]
+  /** Booked, but Redis can't count it: what stands in the totals is no number. */
+  uncountable: BookedPayment[]
 }
 
 /** One settle call holds this many at most, so that it never keeps Redis busy for more than about a millisecond. */
@@ -64,6 +77,10 @@ const TROUBLE_TICK_MS = 20
 /** How often a quiet worker looks at what other workers may have freed. */
 const QUIET_TICK_MS = 1_000
 const REDIS_RETRY_MS = 100
+/** How often what could not be counted is tried again. */
+const UNCOUNTABLE_TICK_MS = 5_000
+/** Of events that befall single payments, one line in so long. */
+const BURST_MS = 10_000
 
 /**
  * The worker's one loop. Each round is one exchange with Redis: settle what was booked, free what was
@@ -71,9 +88,9 @@ const REDIS_RETRY_MS = 100
  * that the batches grow with the load by themselves.
  */
 export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
-  const { name, functions, clients, routing, nowMs, tally, log } = options
+  const { name, functions, clients, routing, nowMs, requestedAtMs, tally, log } = options
   const newLane = (processor: ProcessorName): Lane => ({
-    observed: new Observed(breakerLimitsOf(routing)), tally: tally[processor], lastTrouble: undefined, booked: [], refused: [], rejected: []
+    observed: new Observed(breakerLimitsOf(routing)), tally: tally[processor], lastTrouble: undefined, booked: [], refused: [], rejected: [], uncountable: []
   })
   const lanes: Record<ProcessorName, Lane> = { default: newLane('default'), fallback: newLane('fallback') }
   /** Entry id → the record it was handed to us under, from then until nobody here works on it any more. */
@@ -83,10 +100,25 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
   let isStopping = false
   let mayHaveMore = true
   let isWaitingForArrival = false
-  let redisLostAtMs: number | undefined
   let tookAtMs = 0
   let waitingCount = 0
   let workerCount = 1
+  let triedUncountableAtMs = 0
+  const redisTrouble = createTrouble('exchange', {
+    onBegin: error => { log.error({ err: error }, 'Redis does not do its part') },
+    onEnd: afterMs => { log.warn({ afterMs }, 'Redis does its part again') }
+  })
+  type Rejected = Lane['rejected'][number]
+  const deadLetters = createBurst<Rejected>(BURST_MS, (count, { payment, reason }) => {
+    log.error({ count, entryId: payment.entryId, processor: payment.processor, reason }, 'dead letter')
+  })
+  const passedOn = createBurst<Rejected>(BURST_MS, (count, { payment, reason }) => {
+    log.warn({ count, entryId: payment.entryId, processor: payment.processor, reason }, 'refused for good, goes to the other processor')
+  })
+  const malformed = createBurst<MalformedEntry>(BURST_MS, (count, entry) => {
+    log.error({ count, ...entry }, 'an entry of the queue is no payment: it is a dead letter now')
+  })
+  const onMalformed = (entries: readonly MalformedEntry[]) => { for (const entry of entries) malformed.note(entry) }
 
   // ---- what happens to a payment ------------------------------------------------------------
 
@@ -130,7 +162,8 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
           break
         case 'rejected':
           lane.rejected.push({ payment, reason: outcome.reason })
-          break
+          latch.open()
+          return
         case 'already-booked':
         case 'unknown':
           resolve(payment)
@@ -141,15 +174,31 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
     })
   }
 
+  const observeAgain = (processor: ProcessorName) => (outcome: SendOutcome) => {
+    count(lanes[processor], outcome)
+    note(processor, isAtWork(outcome) ? { kind: 'success' } : { kind: 'failure', count: 1, sentAtMs: 0 })
+  }
+
+  /** Sends what the other processor has refused for good. */
+  const sendLast = (payment: TakenPayment) => {
+    const { processor } = payment
+    const lane = lanes[processor]
+    held.set(payment.entryId, payment.record)
+    lane.observed.adopted(1)
+    void sendToLast(payment, clients[processor], observeAgain(processor), resolving.signal).then(outcome => {
+      if (outcome?.kind === 'rejected') lane.rejected.push({ payment, reason: outcome.reason })
+      else lane.observed.left(1)
+      if (outcome?.kind === 'booked') lane.booked.push(outcome.payment)
+      if (outcome?.kind === 'not-booked') lane.refused.push(payment)
+      latch.open()
+    })
+  }
+
   /** Keeps its place among those in flight until the outcome is known. */
   const resolve = (payment: TakenPayment) => {
     const { processor } = payment
     const lane = lanes[processor]
-    const observe = (outcome: SendOutcome) => {
-      count(lane, outcome)
-      note(processor, isAtWork(outcome) ? { kind: 'success' } : { kind: 'failure', count: 1, sentAtMs: 0 })
-    }
-    void resolveOutcome(payment, clients[processor], observe, resolving.signal).then(booked => {
+    void resolveOutcome(payment, clients[processor], observeAgain(processor), resolving.signal).then(booked => {
       if (booked) lane.booked.push(booked)
       lane.observed.left(1)
       latch.open()
@@ -158,13 +207,24 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
 
   // ---- one round trip to Redis ----------------------------------------------------------------
 
-  const settle = async (processor: ProcessorName, batch: BookedPayment[]) => {
+  const settle = async (processor: ProcessorName, batch: BookedPayment[]): Promise<void> => {
     try {
       const settledCount = await functions.settle(processor, batch)
       tally[processor].settled += settledCount
     } catch (error) {
-      lanes[processor].booked.unshift(...batch)
-      throw error
+      if (replyErrorCode(error) !== 'TOTALS') {
+        lanes[processor].booked.unshift(...batch)
+        throw error
+      }
+      if (batch.length > 1) {
+        // Those whose totals are as they should be are counted all the same.
+        const half = Math.ceil(batch.length / 2)
+        await settle(processor, batch.slice(0, half)).finally(() => settle(processor, batch.slice(half)))
+        return
+      }
+      lanes[processor].uncountable.push(...batch)
+      redisTrouble.begin(error)
+      return
     }
     for (const { entryId } of batch) held.delete(entryId)
   }
@@ -187,27 +247,55 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
     mayHaveMore = true
   }
 
-  const bury = async (lane: Lane, { payment, reason }: Lane['rejected'][number]) => {
+  /** To the other processor, if that was not asked yet, else to the dead letters. */
+  const reject = async (lane: Lane, rejected: Rejected) => {
+    const { payment, reason } = rejected
     try {
-      const isBuried = await functions.bury(payment, `${payment.processor} answered ${reason}`)
-      if (isBuried) log.error({ entryId: payment.entryId, processor: payment.processor, reason }, 'dead letter')
+      if (isLast(payment)) {
+        const isBuried = await functions.bury(payment, `${otherThan(payment.processor)} refused it for good, then ${payment.processor}: ${reason}`)
+        if (isBuried) deadLetters.note(rejected)
+      } else {
+        const choice = { processor: otherThan(payment.processor), requestedAtMs: requestedAtMs() }
+        const passed = await functions.passOn(payment, name, choice)
+        if (passed) {
+          passedOn.note(rejected)
+          sendLast(passed)
+        }
+      }
     } catch (error) {
-      lane.rejected.push({ payment, reason })
+      lane.rejected.push(rejected)
       throw error
     }
+    lane.observed.left(1)
     letGo([payment])
   }
 
+  /** Those that can go on now: not to a processor that has all that it may have. */
+  const nextRejected = (lane: Lane): Rejected[] => {
+    const room: Record<ProcessorName, number> = { default: 0, fallback: 0 }
+    for (const processor of PROCESSOR_NAMES) room[processor] = routing.inFlightMax - lanes[processor].observed.inFlightCount
+    const later: Rejected[] = []
+    const next = lane.rejected.filter(rejected => {
+      if (isLast(rejected.payment) || room[otherThan(rejected.payment.processor)]-- > 0) return true
+      later.push(rejected)
+      return false
+    })
+    lane.rejected = later
+    return next
+  }
+
   const take = async ({ processor, countMax, isProbe, only }: Take) => {
-    const choice = { processor, requestedAtMs: nowMs() }
-    const { payments, newestEntryId, waitingCount: left } = await functions.take(name, choice, countMax, only)
+    const startedAtMs = nowMs()
+    const choice = { processor, requestedAtMs: requestedAtMs() }
+    const { payments, newestEntryId, waitingCount: left, malformed: found } = await functions.take(name, choice, countMax, only)
     waitingCount = left
-    if (payments.length > 0) tookAtMs = choice.requestedAtMs
+    onMalformed(found)
+    if (payments.length > 0) tookAtMs = startedAtMs
     if (isProbe && payments.length > 0) note(processor, { kind: 'probe-sent' })
     for (const payment of payments) send(payment)
-    if (only !== undefined || payments.length > 0) return
+    if (only !== undefined || payments.length > 0 || newestEntryId === undefined) return
     mayHaveMore = false
-    if (newestEntryId !== undefined) watchArrivals(newestEntryId)
+    watchArrivals(newestEntryId)
   }
 
   const watchArrivals = (entryId: string) => {
@@ -228,13 +316,29 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
       const lane = lanes[processor]
       if (lane.booked.length > 0) calls.push(settle(processor, lane.booked.splice(0, SETTLE_MAX)))
       if (lane.refused.length > 0) calls.push(release(lane, lane.refused.splice(0, SETTLE_MAX)))
-      for (const rejected of lane.rejected.splice(0)) calls.push(bury(lane, rejected))
+      if (isStopping) lane.refused.push(...takeBack(lane))
+      for (const rejected of nextRejected(lane)) calls.push(reject(lane, rejected))
     }
     for (const each of takes) calls.push(take(each))
     for (const result of await Promise.allSettled(calls)) {
       if (result.status === 'rejected') throw result.reason
     }
   }
+
+  /** A worker that stops gives what the other processor was not asked for to its successor, free for either. */
+  const takeBack = (lane: Lane): TakenPayment[] => {
+    const notAsked = lane.rejected.filter(({ payment }) => !isLast(payment)).map(({ payment }) => payment)
+    lane.rejected = lane.rejected.filter(({ payment }) => isLast(payment))
+    lane.observed.left(notAsked.length)
+    return notAsked
+  }
+
+  const tryUncountable = (atMs: number) => {
+    if (atMs - triedUncountableAtMs < UNCOUNTABLE_TICK_MS) return
+    triedUncountableAtMs = atMs
+    for (const processor of PROCESSOR_NAMES) lanes[processor].booked.push(...lanes[processor].uncountable.splice(0))
+  }
+  const uncountableCount = () => lanes.default.uncountable.length + lanes.fallback.uncountable.length
 
   const hasResults = () => PROCESSOR_NAMES.some(processor => {
     const lane = lanes[processor]
@@ -246,8 +350,7 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
   const onExchangeError = async (error: unknown) => {
     const code = replyErrorCode(error)
     if (code === 'WRONGPROCESSOR' || code === 'REPEATED' || (error instanceof Error && error.name === 'AssertionError')) throw error
-    if (redisLostAtMs === undefined) log.error({ err: error }, 'Redis does not do its part')
-    redisLostAtMs ??= nowMs()
+    redisTrouble.begin(error)
     await sleep(REDIS_RETRY_MS)
     if (code === 'NOGROUP') await functions.createGroup().catch(() => undefined)
   }
@@ -255,17 +358,19 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
   const run = async () => {
     while (!isStopping || hasResults() || inFlightCount() > 0) {
       const startedAtMs = nowMs()
-      const takes = mayHaveMore && !isStopping ? chooseTakes(facts(startedAtMs), routing) : []
+      tryUncountable(startedAtMs)
+      // What can't be counted would only grow.
+      const mayTake = mayHaveMore && !isStopping && uncountableCount() < SETTLE_MAX
+      const takes = mayTake ? chooseTakes(facts(startedAtMs), routing) : []
       try {
         await exchange(takes)
-        if (redisLostAtMs !== undefined) log.warn({ afterMs: nowMs() - redisLostAtMs }, 'Redis does its part again')
-        redisLostAtMs = undefined
+        if (uncountableCount() === 0) redisTrouble.end()
       } catch (error) {
         await onExchangeError(error)
       }
 
       // Wait for something to happen, then for the rest of the interval, in which more of it gathers.
-      const canTake = mayHaveMore && !isStopping && chooseTakes(facts(nowMs()), routing).some(({ only }) => only === undefined)
+      const canTake = mayTake && mayHaveMore && chooseTakes(facts(nowMs()), routing).some(({ only }) => only === undefined)
       if (!canTake && !hasResults()) {
         await latch.wait(mayHaveMore ? TROUBLE_TICK_MS : QUIET_TICK_MS)
         if (nowMs() - startedAtMs >= QUIET_TICK_MS) mayHaveMore = true
@@ -291,6 +396,8 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
       latch.open()
     },
     onWorkerCount(count) { workerCount = count },
+    onMalformed,
+    trouble: redisTrouble.current,
     holds: entryId => held.has(entryId),
     view: () => ({ default: lanes.default.observed, fallback: lanes.fallback.observed }),
     adopt(payments) {
@@ -308,6 +415,7 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
       resolving.abort()
       latch.open()
       await running
+      for (const burst of [deadLetters, passedOn, malformed]) burst.flush()
     },
     crashed: running.then(() => new Promise<never>(() => undefined))
   }

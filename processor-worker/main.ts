@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createIdPeriods } from '../shared/id-memory.ts'
 import { createKeys } from '../shared/keys.ts'
 import { runService } from '../shared/lifecycle.ts'
 import { connectRedis, onceRedisAnswers } from '../shared/redis/connect.ts'
 import { createFunctions } from '../shared/redis/functions.ts'
+import { adoptIdPeriods } from '../shared/redis/id-periods.ts'
 import { loadLibrary } from '../shared/redis/library.ts'
 import { createReports } from '../shared/redis/reports.ts'
 import { watchProcess } from '../shared/report/process-watch.ts'
@@ -17,8 +17,13 @@ import { recover } from './recovery.ts'
 import { createWorkerReport, stateOf } from './report.ts'
 import { breakerLimitsOf } from './routing.ts'
 import { createTally } from './tally.ts'
+import { createTotalsRetention } from './totals-retention.ts'
+import { createTrouble } from './trouble.ts'
 
 const REDIS_TIMEOUT_MS = 5_000
+
+/** In ms since 1970, but never set: what the worker decides by time must not wait for a clock that stepped back. */
+const nowMs = () => Math.round(performance.timeOrigin + performance.now())
 
 await runService({
   name: 'processor-worker',
@@ -35,8 +40,9 @@ await runService({
     const blocking = await connect('arrivals', null)
     const subscriber = await connect('preferred', null)
 
-    const functions = createFunctions(redis, keys, createIdPeriods(config.idRetentionHours))
+    const functions = createFunctions(redis, keys)
     await onceRedisAnswers(() => loadLibrary(redis))
+    await onceRedisAnswers(() => adoptIdPeriods(redis, keys))
     await onceRedisAnswers(() => functions.createGroup())
 
     const clientLimits = { timeoutMs: config.processorTimeoutMs, inFlightMax: config.inFlightMax }
@@ -50,30 +56,39 @@ await runService({
       waitForArrival: entryId => waitForArrival(blocking, keys, entryId),
       routing: config,
       exchangeEveryMs: config.exchangeEveryMs,
-      nowMs: Date.now,
+      nowMs,
+      requestedAtMs: Date.now,
       tally,
       log
     })
     const breakerLimits = breakerLimitsOf(config)
     const report = createWorkerReport(identity, tally, breakerLimits)
-    const makeReport = () => report(watch.read(performance.now()), loop.view(), Date.now())
+    const heartbeat = createTrouble('heartbeat', {
+      onBegin: error => { log.error({ err: error }, 'heartbeat failed') },
+      onEnd: afterMs => { log.warn({ afterMs }, 'heartbeat works again') }
+    })
+    const troubles = () => [loop.trouble(), heartbeat.current()].filter(trouble => trouble !== undefined)
+    const makeReport = () => report(watch.read(performance.now()), loop.view(), troubles(), nowMs())
     scope.own(startReporter({ name, reports: createReports(redis, keys), makeReport, log }), running => running.stop())
     if (config.metricsListen) {
       const [{ serveMetrics }, { createWorkerMetrics }] = await Promise.all([import('../shared/metrics/server.ts'), import('./metrics.ts')])
       const metrics = createWorkerMetrics({
         tally, watch, startedAtMs: identity.startedAtMs, view: loop.view,
-        breakerState: processor => stateOf(loop.view()[processor].breaker, Date.now(), breakerLimits),
+        breakerState: processor => stateOf(loop.view()[processor].breaker, nowMs(), breakerLimits),
         connections: processor => clients[processor].connectionCount()
       })
       scope.own(await serveMetrics(config.metricsListen, metrics, log), running => running.close())
     }
     const preferred = await followPreferred(redis, subscriber, keys, loop.onPublished)
 
+    const retention = createTotalsRetention({ redis, keys, functions, retentionHours: config.totalsRetentionHours })
+    const beat = async () => {
+      await retention.sweep(await recover({ name, functions, loop, deadAfterMs: config.deadAfterMs, log }))
+    }
     const stopping = new AbortController()
     const beating = (async () => {
       while (!stopping.signal.aborted) {
-        await Promise.all([recover({ name, functions, loop, deadAfterMs: config.deadAfterMs, log }), preferred.refresh()])
-          .catch((error: unknown) => { log.debug({ err: error }, 'heartbeat failed') })
+        await Promise.all([beat(), preferred.refresh()]).then(heartbeat.end, heartbeat.begin)
         await sleep(config.heartbeatMs, undefined, { signal: stopping.signal }).catch(() => undefined)
       }
     })()

@@ -3,20 +3,24 @@ export type SendOutcome =
   | { kind: 'booked' }
   /** 422: an earlier attempt got through. */
   | { kind: 'already-booked' }
-  /** Refused before anything was stored; another attempt, also elsewhere, is safe. */
+  /** Refused, and nothing is stored; another attempt, also elsewhere, is safe. */
   | { kind: 'not-booked'; reason: string }
-  /** Refused for good: sending the same again gets the same answer. */
+  /** Refused for what this very payment is: sending the same here again gets the same answer. */
   | { kind: 'rejected'; reason: string }
   /** Timeout, reset, or an answer that makes no sense: it may be stored, or be stored later. */
   | { kind: 'unknown'; reason: string }
+
+/** What is wrong with the body that was sent: it makes no sense, is too large, is of the wrong type. */
+const REJECTIONS = new Set([400, 413, 415])
 
 /** Reads a complete answer to `POST /payments` by the processors' contract. */
 export function outcomeOfAnswer(status: number, body: string): SendOutcome {
   if (status === 200) return isMessage(body) ? { kind: 'booked' } : { kind: 'unknown', reason: '200 with an unreadable body' }
   if (status === 422) return { kind: 'already-booked' }
-  // Only these two come from before the insert; a 502 or 504 may come from a proxy that gave up waiting.
-  if (status === 500 || status === 429) return { kind: 'not-booked', reason: `status ${status}` }
-  if (status >= 400 && status < 500) return { kind: 'rejected', reason: `status ${status}` }
+  if (REJECTIONS.has(status)) return { kind: 'rejected', reason: `status ${status}` }
+  // A 4xx says that the request was not carried out; most are the fault of an address, a token or a proxy, not of the payment. Of
+  // the 5xx only the processor's own comes from before the insert; a 502 or 504 may be of a proxy that gave up waiting.
+  if (status === 500 || (status >= 400 && status < 500)) return { kind: 'not-booked', reason: `status ${status}` }
   return { kind: 'unknown', reason: `status ${status}` }
 }
 

@@ -6,7 +6,7 @@ import type { WorkerLoop } from './loop.ts'
 export type RecoveryOptions = {
   name: string
   functions: Functions
-  loop: Pick<WorkerLoop, 'holds' | 'adopt' | 'onWorkerCount'>
+  loop: Pick<WorkerLoop, 'holds' | 'adopt' | 'onWorkerCount' | 'onMalformed'>
   deadAfterMs: number
   log: Log
 }
@@ -17,34 +17,42 @@ const RECLAIM_MAX = 200
 /**
  * One heartbeat: shows that this worker lives, takes over what dead workers had in flight, and what Redis
  * says this worker has but it never heard of, because the reply to a take was lost.
+ *
+ * @returns the time that decides
  */
-export async function recover({ name, functions, loop, deadAfterMs, log }: RecoveryOptions): Promise<void> {
-  const { pendingCount, workerCount, deadWorkers } = await functions.beat(name, deadAfterMs)
+export async function recover({ name, functions, loop, deadAfterMs, log }: RecoveryOptions): Promise<number> {
+  const { nowMs, pendingCount, workerCount, deadWorkers } = await functions.beat(name, deadAfterMs)
   loop.onWorkerCount(workerCount)
+  const takeOver = async (entryIds: readonly string[]) => {
+    const { payments, freedCount, malformed } = await functions.reclaim(name, entryIds)
+    loop.adopt(payments)
+    loop.onMalformed(malformed)
+    return { reclaimed: payments.length, freed: freedCount, moved: payments.length + freedCount + malformed.length }
+  }
   for (const deadWorker of deadWorkers) {
-    let reclaimedCount = 0
+    const taken = { reclaimed: 0, freed: 0 }
     while (true) {
       const entryIds = await functions.pending(deadWorker, RECLAIM_MAX)
       if (entryIds.length === 0) break
-      const payments = await functions.reclaim(name, entryIds)
-      loop.adopt(payments)
-      reclaimedCount += payments.length
+      const { reclaimed, freed, moved } = await takeOver(entryIds)
+      taken.reclaimed += reclaimed
+      taken.freed += freed
       // Somebody else was faster with the rest.
-      if (payments.length === 0) break
+      if (moved === 0) break
     }
     const isRetired = await functions.retire(deadWorker)
-    if (isRetired || reclaimedCount > 0) log.warn({ deadWorker, reclaimed: reclaimedCount }, 'took over from a dead worker')
+    if (isRetired || taken.reclaimed + taken.freed > 0) log.warn({ deadWorker, ...taken }, 'took over from a dead worker')
   }
 
-  if (pendingCount === 0) return
+  if (pendingCount === 0) return nowMs
   const ownEntryIds = await functions.pending(name, pendingCount)
   // One connection carries takes and this list, in order: what was taken before the list has been heard of
   // once all replies that came with it are dealt with.
   await setImmediate()
   const unheardOf = ownEntryIds.filter(entryId => !loop.holds(entryId))
-  if (unheardOf.length === 0) return
-  const payments = await functions.reclaim(name, unheardOf)
-  loop.adopt(payments)
+  if (unheardOf.length === 0) return nowMs
+  const { reclaimed, freed, moved } = await takeOver(unheardOf)
   // None is usual: a settle that was under way is done by now.
-  if (payments.length > 0) log.warn({ reclaimed: payments.length }, 'took over own payments after a lost reply')
+  if (moved > 0) log.warn({ reclaimed, freed }, 'took over own payments after a lost reply')
+  return nowMs
 }

@@ -32,9 +32,52 @@ export async function resolveOutcome(
       observe(outcome)
       if (outcome.kind === 'booked') return payment
     }
-    await pause(Math.min(BACKOFF_MIN_MS * 2 ** attempt, BACKOFF_MAX_MS), signal)
+    await pause(backoffMs(attempt), signal)
   }
   return undefined
+}
+
+/** What became of a payment at the last processor that may book it. */
+export type LastOutcome =
+  | { kind: 'booked'; payment: BookedPayment }
+  | { kind: 'rejected'; reason: string }
+  /** It was stopped before there was an answer that decides; nothing is stored here. */
+  | { kind: 'not-booked' }
+
+/**
+ * Sends a payment that the other processor has refused for good, until it is booked here or refused for good here as well. Once
+ * an outcome is unknown no refusal ends it any more, as in `resolveOutcome`. Resolves with undefined as that does.
+ *
+ * @param observe is told the outcome of each attempt
+ */
+export async function sendToLast(
+  payment: TakenPayment,
+  client: ProcessorClient,
+  observe: (outcome: SendOutcome) => void,
+  signal: AbortSignal
+): Promise<LastOutcome | undefined> {
+  for (let attempt = 0; ; attempt++) {
+    const outcome = await new Promise<SendOutcome>(resolve => { client.send(payment, payment.requestedAtMs, resolve) })
+    observe(outcome)
+    switch (outcome.kind) {
+      case 'booked':
+        return { kind: 'booked', payment }
+      case 'rejected':
+        return outcome
+      case 'already-booked':
+      case 'unknown': {
+        const booked = await resolveOutcome(payment, client, observe, signal)
+        return booked && { kind: 'booked', payment: booked }
+      }
+      case 'not-booked':
+        if (!signal.aborted) await pause(backoffMs(attempt), signal)
+        if (signal.aborted) return { kind: 'not-booked' }
+    }
+  }
+}
+
+function backoffMs(attempt: number): number {
+  return Math.min(BACKOFF_MIN_MS * 2 ** attempt, BACKOFF_MAX_MS)
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -33,8 +33,8 @@ export type Take = {
 }
 
 export type Restriction =
-  /** Payments accepted by then. */
-  | { acceptedUntilMs: number }
+  /** Payments accepted at least so long ago. */
+  | { acceptedAgoMs: number }
   /** Payments as long as more than so many wait. */
   | { leaveCount: number }
 
@@ -82,7 +82,7 @@ function restrictionOf(facts: RoutingFacts, parameters: RoutingParameters): Rest
   }
   if (mayBeBackAsWell(facts, parameters)) return undefined
   // Even if default came back now, it could not take more than so many in time.
-  return facts.waitingCount > leaveCount ? { leaveCount } : { acceptedUntilMs: facts.nowMs - holdMs(facts, parameters) }
+  return facts.waitingCount > leaveCount ? { leaveCount } : { acceptedAgoMs: holdMs(facts, parameters) }
 }
 
 /** How long payments wait for a default that fails: what has failed for long will hardly be back at once. */

@@ -4,12 +4,14 @@ import { centsFromDigits, type Cents } from './money.ts'
 import type { ProcessorName } from './payment.ts'
 
 /**
- * Every accepted correlationId is remembered, so that a payment sent twice is paid once. The memory is cut into
- * periods by time of acceptance, and each period into 4096 small hashes, which Redis packs: 64 bytes a payment
- * (test/bench/redis-memory.ts). A period is forgotten as a whole when the next one is over.
+ * Every accepted correlationId is remembered, so that a payment sent twice is paid once. The memory is cut into periods by
+ * time of acceptance, and each period into small hashes, which Redis packs: at most 64 bytes a payment from one a second to
+ * a thousand (test/bench/redis-memory.ts). A period is forgotten as a whole, when it has been over for the retention that it was
+ * begun with: what is remembered does not depend on what the retention is now.
  *
  *   node    <start of the period>:<last three hex digits of the id>      2026-11-21T00:0b3
- *   field   the other hex digits, without dashes                         4a7901b87d264d9daa194dc1c7cf6
+ *           or its last four, five digits where those above are full     2026-11-21T00:60b3
+ *   field   its first 29 digits, without dashes                          4a7901b87d264d9daa194dc1c7cf6
  *   value   <cents> <entry id> until it is settled                       1990 1795247300123-0
  *           <cents> d<requestedAt in ms> once default has booked it      1990 d1795247300456
  *           <cents> f<requestedAt in ms> once fallback has               1990 f1795247300456
@@ -20,52 +22,56 @@ import type { ProcessorName } from './payment.ts'
  */
 export const ID_RETENTION_HOURS = integer('ID_RETENTION_HOURS', {
   default: 24, min: 1, max: 8_760, unit: 'hours',
-  about: 'How long a correlationId is remembered at least, and twice as long at most. The same for all services.'
+  about: 'How long a correlationId is remembered at least, and twice as long at most. A change counts for what is accepted from then on; of several gateways the longest counts.'
 })
 
-/** The place of an id's record within the memory of one period. */
-export type IdPlace = { node: string; field: string }
-
-export type IdPeriods = {
-  lengthMs: number
-  /** The period of a time, as a number that grows by one a period. */
-  at: (timeMs: number) => number
-  /** The beginning of a period, as the nodes' names begin. */
-  start: (period: number) => string
-  place: (correlationId: string, period: number) => IdPlace
+/** A time in which accepted ids are remembered together, in ms since 1970; a new one begins at its end. */
+export type IdPeriod = {
+  /** Begins the names of its nodes. */
+  name: string
+  startMs: number
+  endMs: number
+  forgottenMs: number
 }
 
-/** The name of a node, by the beginning of its period and the end of its ids. */
-export function nodeOf(start: string, shard: string): string {
-  return `${start}:${shard}`
-}
-
-/** The end of the names of an id's nodes. */
-export function shardOf(correlationId: string): string {
-  return correlationId.slice(33)
-}
-
-/** Cut out of the text form between its dashes: a third of what it costs to remove them. */
-export function fieldOf(correlationId: string): string {
+/** An id's 32 hex digits. Cut out of the text form between its dashes: a third of what it costs to remove them. */
+export function digitsOf(correlationId: string): string {
   const digits = (from: number, to: number) => correlationId.slice(from, to)
-  return digits(0, 8) + digits(9, 13) + digits(14, 18) + digits(19, 23) + digits(24, 33)
+  return digits(0, 8) + digits(9, 13) + digits(14, 18) + digits(19, 23) + digits(24, 36)
 }
 
-export function createIdPeriods(retentionHours: number): IdPeriods {
-  const lengthMs = retentionHours * 3_600_000
-  const start = (period: number) => new Date(period * lengthMs).toISOString().slice(0, 13)
-  let latest = { period: 0, start: start(0) }
-  const remembered = (period: number) => {
-    // Payments that travel together are of one period.
-    if (period !== latest.period) latest = { period, start: start(period) }
-    return latest.start
-  }
-  return {
-    lengthMs,
-    at: timeMs => Math.floor(timeMs / lengthMs),
-    start,
-    place: (correlationId, period) => ({ node: nodeOf(remembered(period), shardOf(correlationId)), field: fieldOf(correlationId) })
-  }
+/** The id of 32 hex digits. */
+export function uuidOf(digits: string): string {
+  return [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].join('-')
+}
+
+/** The digits of an id whose record stands under this field of this node. */
+export function digitsAt(node: string, field: string): string {
+  return field + node.slice(-3)
+}
+
+/**
+ * The period to begin now, for a retention: up to the next multiple of it since 1970, and from the last one unless that would not be
+ * after the newest period there is.
+ */
+export function periodFrom(nowMs: number, newestStartMs: number, retentionHours: number): IdPeriod {
+  const retentionMs = retentionHours * 3_600_000
+  const alignedMs = Math.floor(nowMs / retentionMs) * retentionMs
+  const startMs = alignedMs > newestStartMs ? alignedMs : Math.max(nowMs, newestStartMs + 1)
+  const endMs = Math.max(alignedMs + retentionMs, startMs + 1)
+  return { name: periodName(startMs), startMs, endMs, forgottenMs: endMs + retentionMs }
+}
+
+/** The period of version 0.1, which kept no list of them: nodes of this start and expiry are its. */
+export function periodOfNodes(name: string, forgottenMs: number): IdPeriod {
+  const startMs = Date.parse(`${name}:00Z`)
+  return { name, startMs, endMs: (startMs + forgottenMs) / 2, forgottenMs }
+}
+
+/** Its start as ISO time, to the hour where it is a whole one. */
+function periodName(startMs: number): string {
+  const iso = new Date(startMs).toISOString()
+  return startMs % 3_600_000 === 0 ? iso.slice(0, 13) : iso
 }
 
 const INITIALS: Record<ProcessorName, string> = { default: 'd', fallback: 'f' }

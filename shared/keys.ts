@@ -24,14 +24,18 @@ export function createKeys(tag = 'payments') {
     prefix,
     /** Stream: a payment from its acceptance until it is settled. Fields: correlationId, cents. */
     queue: `${prefix}queue`,
-    /** Hash, entry id → "<processor> <requestedAt> <worker>[ unresolved]": where each payment was, or is about to be, sent. */
+    /** Hash, entry id → "<processor> <requestedAt> <worker> #<attempt>[ last][ unresolved]": where each payment was, or is about to be, sent. */
     inFlight: `${prefix}in-flight`,
-    /** Stream: payments that a processor refused for good, with the reason. */
+    /** Stream: payments that both processors refused for good, and entries of the queue that are no payments, with the reason. */
     deadLetters: `${prefix}dead-letters`,
-    /** Hash: what is remembered of the ids of one period; see shared/id-memory.ts for the names of `node` and fields. */
-    ids: (node: string) => `${prefix}ids:${node}`,
+    /** Hash, name of a period → "<start> <end> <forgotten> <digits>": the periods whose ids are remembered; see shared/id-memory.ts. */
+    idPeriods: `${prefix}id-periods`,
+    /** Begins the names of the hashes of ids; shared/id-memory.ts has the rest of them, and their fields. */
+    idNodes: `${prefix}ids:`,
     /** Pattern for SCAN that finds every hash of ids. */
     idsPattern: `${prefix}ids:*`,
+    /** Hash: seen, ahead; the time that decides, which never goes back; see library.lua. */
+    clock: `${prefix}clock`,
     /** Sorted set, worker name → its last sign of life in ms since 1970. */
     workers: `${prefix}workers`,
     /** Hash, process → what it tells about itself once a second, as JSON; see shared/report/report.ts. */
@@ -48,6 +52,8 @@ export function createKeys(tag = 'payments') {
     health: (processor: ProcessorName) => `${prefix}health:${processor}`,
     /** Plain text that exists while this processor must not be polled again. */
     healthPolled: (processor: ProcessorName) => `${prefix}health-polled:${processor}`,
+    /** Plain text, a whole minute as ISO time: before it the totals are exact to the minute only. Missing: always to the millisecond. */
+    totalsExactSince: `${prefix}totals-exact-since`,
     /** Hash: one level of the totals; see shared/totals.ts for `window` and the fields. */
     totals: (processor: ProcessorName, measure: Measure, window: string) =>
       `${prefix}totals:${processor}:${measure}${window && `:${window}`}`,

@@ -7,6 +7,10 @@ export type ProcessorName = (typeof PROCESSOR_NAMES)[number]
 /** What the health monitor publishes: where a payment should go now. */
 export type PreferredProcessor = ProcessorName | 'none'
 
+export function otherThan(processor: ProcessorName): ProcessorName {
+  return processor === 'default' ? 'fallback' : 'default'
+}
+
 export function isProcessorName(value: unknown): value is ProcessorName {
   return value === 'default' || value === 'fallback'
 }

@@ -25,6 +25,39 @@ export type Cell = { window: string; field: number }
 /** The fields first to last of one node, both included: to be added up, or to be taken off. */
 export type CellRange = { window: string; first: number; last: number; sign: 1 | -1 }
 
+/**
+ * The levels below the minute. They hold nearly all of what the totals need, and forget it after TOTALS_RETENTION_HOURS: a range
+ * whose ends are whole minutes is exact for ever.
+ */
+export function isFine(window: string): boolean {
+  return window.length >= FINE_WINDOW_LENGTH
+}
+
+const FINE_WINDOW_LENGTH = 16
+/** The name of a node whose fields are minutes has so much of the ISO time. */
+export const HOURS_WINDOW_LENGTH = 13
+
+/** The nodes below a minute: its seconds, and the milliseconds of each of its six tens of seconds. */
+export function fineWindowsOfMinute(minuteMs: number): string[] {
+  const minute = new Date(minuteMs).toISOString().slice(0, FINE_WINDOW_LENGTH)
+  return [minute, ...[0, 1, 2, 3, 4, 5].map(ten => `${minute}:${ten}`)]
+}
+
+/**
+ * The first minute that has something in it, by following the first field of each level; undefined where there is none.
+ *
+ * @param fieldsOf the fields of a node that has this window
+ */
+export async function firstMinuteBelow(fieldsOf: (window: string) => Promise<readonly number[]>): Promise<number | undefined> {
+  let window = ''
+  for (const before of ['', '-', '-', 'T', ':']) {
+    const fields = await fieldsOf(window)
+    if (fields.length === 0) return undefined
+    window += `${before}${String(Math.min(...fields)).padStart(2, '0')}`
+  }
+  return Date.parse(`${window}:00.000Z`)
+}
+
 /** Times the tree can hold: four-digit years. */
 export const TIME_MIN_MS = Date.UTC(1970, 0, 1)
 export const TIME_MAX_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999)

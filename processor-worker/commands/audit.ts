@@ -2,14 +2,13 @@
 import { parseArgs } from 'node:util'
 import { Pool } from 'undici'
 import { ConfigError, describeVariables, readConfig } from '../../shared/config.ts'
-import { createIdPeriods } from '../../shared/id-memory.ts'
 import { createKeys, type Keys } from '../../shared/keys.ts'
 import { createLog } from '../../shared/log.ts'
 import { centsFromDecimal, decimalFromCents, signedDecimalFromCents } from '../../shared/money.ts'
 import { PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
 import type { Redis } from 'ioredis'
 import { connectRedis } from '../../shared/redis/connect.ts'
-import { createFunctions, type Totals } from '../../shared/redis/functions.ts'
+import { createFunctions, type Functions, type Totals } from '../../shared/redis/functions.ts'
 import { renderAuditResult, type AuditResult } from '../../shared/report/audit-result.ts'
 import { renderTable } from '../../shared/table.ts'
 import { lookupOfAnswer } from '../outcome.ts'
@@ -57,11 +56,11 @@ async function main(): Promise<number> {
   const pools = { default: poolOf(config.defaultProcessorUrl), fallback: poolOf(config.fallbackProcessorUrl) }
   try {
     const keys = createKeys()
-    const functions = createFunctions(redis, keys, createIdPeriods(config.idRetentionHours))
+    const functions = createFunctions(redis, keys)
     const [fromMs, toMs] = [given.fromMs ?? 0, given.toMs ?? await settledUntil(redis, keys, Date.now())]
     const range = { from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString() }
     const [ours, byDefault, byFallback] = await Promise.all([
-      functions.sum({ fromMs, toMs }),
+      sumsOf(functions, fromMs, toMs),
       summaryOf(pools.default, config.token ?? '', range),
       summaryOf(pools.fallback, config.token ?? '', range)
     ])
@@ -72,7 +71,7 @@ async function main(): Promise<number> {
 
     const isWhole = given.fromMs === undefined && given.toMs === undefined
     // What was settled in a range that is over stays as it is, but for a purge.
-    const after = isWhole ? await functions.sum({ fromMs, toMs }) : ours
+    const after = isWhole ? await sumsOf(functions, fromMs, toMs) : ours
     if (PROCESSOR_NAMES.some(name => !isAlike({ ours: ours[name], theirs: after[name] }))) {
       throw new Error('our books changed while they were compared, as a purge does it: run it again')
     }
@@ -86,6 +85,12 @@ async function main(): Promise<number> {
     redis.disconnect()
     await Promise.all(Object.values(pools).map(pool => pool.destroy()))
   }
+}
+
+async function sumsOf(functions: Functions, fromMs: number, toMs: number): Promise<Books> {
+  const sums = await functions.sum({ fromMs, toMs })
+  if (sums.kind === 'forgotten') throw new ConfigError(`before ${sums.exactSince} the books are exact to the minute: --from must be a whole minute, --to the last millisecond of one`)
+  return sums.totals
 }
 
 function timeOf(option: string, text: string | undefined): number | undefined {

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { parseIdRecord } from '../../shared/id-memory.ts'
+import { digitsAt, parseIdRecord, uuidOf } from '../../shared/id-memory.ts'
 import type { Keys } from '../../shared/keys.ts'
 import type { ProcessorName } from '../../shared/payment.ts'
 
@@ -15,12 +15,8 @@ export async function* rememberedPayments(redis: Redis, keys: Keys): AsyncGenera
     for (const node of page as string[]) {
       for (const [field, record] of Object.entries(await redis.hgetall(node))) {
         const parsed = parseIdRecord(record)
-        yield { correlationId: uuidOf(field + node.slice(-3)), settled: parsed.state === 'settled' ? parsed : undefined }
+        yield { correlationId: uuidOf(digitsAt(node, field)), settled: parsed.state === 'settled' ? parsed : undefined }
       }
     }
   }
-}
-
-function uuidOf(digits: string): string {
-  return [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].join('-')
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import type { Redis } from 'ioredis'
-import { fieldOf, nodeOf, parseIdRecord, settledIdRecord, shardOf, type IdPeriods } from '../id-memory.ts'
+import { digitsOf, parseIdRecord, periodFrom, settledIdRecord } from '../id-memory.ts'
 import { MEASURES, WORKER_GROUP, type Keys } from '../keys.ts'
 import { centsFromDigits, type Cents } from '../money.ts'
 import { isProcessorName, PROCESSOR_NAMES, type Payment, type ProcessorName } from '../payment.ts'
-import { cellsCovering, cellsOf, TIME_MAX_MS, TIME_MIN_MS } from '../totals.ts'
+import { cellsCovering, cellsOf, isFine, TIME_MAX_MS, TIME_MIN_MS } from '../totals.ts'
 import { callFunction } from './library.ts'
 
 /** A payment with its place in the queue. */
@@ -19,8 +19,21 @@ export type TakenPayment = QueuedPayment & Choice & { record: string }
 /** A payment that its processor has booked, with the amount and time that are stored there. */
 export type BookedPayment = QueuedPayment & { requestedAtMs: number }
 
-/** A payment that its processor refused for good; `entryId` is the one it was accepted under. */
-export type DeadLetter = QueuedPayment & { letterId: string; attempt: string; reason: string }
+/** An entry of the queue that is no payment, and why. */
+export type MalformedEntry = { entryId: string; reason: string }
+
+export type DeadLetter =
+  /** A payment that both processors refused for good; `entryId` is the one it was accepted under. */
+  | (QueuedPayment & { kind: 'payment'; letterId: string; attempt: string; reason: string })
+  /** What stood in the queue, or among the dead letters, and is no payment: its fields as text. */
+  | { kind: 'malformed'; letterId: string; fields: string; reason: string }
+
+/** What became of a dead letter; `known`: its id was forgotten, accepted again, and would be paid twice. */
+export const REDRIVEN = ['redriven', 'gone', 'malformed', 'known'] as const
+export type Redriven = (typeof REDRIVEN)[number]
+
+export const DISCARDED = ['discarded', 'gone', 'payment'] as const
+export type Discarded = (typeof DISCARDED)[number]
 
 /** What became of a payment that a client asked to accept; only `accepted` changed anything. */
 export type Acceptance = 'accepted' | 'duplicate' | 'conflict' | 'full'
@@ -39,11 +52,19 @@ export type Totals = { requests: bigint; cents: bigint }
 /** An inclusive range; a missing bound is open. */
 export type TimeRange = { fromMs?: number; toMs?: number }
 
+/** The totals, or since when they are exact to the millisecond, if the range asks for more than is kept. */
+export type Sums = { kind: 'sums'; totals: Record<ProcessorName, Totals> } | { kind: 'forgotten'; exactSince: string }
+
+/** More than there are periods to begin when services of several retentions start at a time. */
+const PERIODS_BEGUN_MAX = 10
+
 /**
  * The pipeline's functions in Redis, typed, their replies checked. Each is one atomic call; what each
  * guarantees stands with its code in library.lua. All throw what `callFunction` throws.
+ *
+ * @param idRetentionHours how long what is accepted or redriven here is remembered at least; who does neither may leave it out
  */
-export function createFunctions(redis: Redis, keys: Keys, periods: IdPeriods) {
+export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) {
   const call = (name: string, callKeys: readonly string[], args: readonly (string | number)[]) =>
     callFunction(redis, name, callKeys, args)
   const hasGroup = async () => {
@@ -51,30 +72,35 @@ export function createFunctions(redis: Redis, keys: Keys, periods: IdPeriods) {
     return groups.some(group => group.includes(WORKER_GROUP))
   }
 
-  /** Our clock may be in another period than Redis's, which is the one that counts. */
-  const inCurrentPeriod = async (attempt: (period: number) => Promise<unknown>) => {
-    try {
-      return await attempt(periods.at(Date.now()))
-    } catch (error) {
-      if (replyErrorCode(error) !== 'PERIOD') throw error
-      return await attempt(Number((error as Error).message.split(' ')[1]))
+  const idKeys = [keys.idPeriods, keys.idNodes]
+  const retentionMs = idRetentionHours * 3_600_000
+  /** As ISO time; '' while nothing was forgotten. What settling was told last: it changes once a minute. */
+  let exactSince = ''
+  let attemptCount = 0
+  /** No two records of a worker are alike, whatever its clock does: a late refusal frees the attempt that it answers, and no other. */
+  const newRecord = (worker: string, choice: Choice) => recordOf(worker, choice, ++attemptCount)
+
+  /** Begins periods until there is one that remembers for long enough. */
+  const inPeriod = async (attempt: () => Promise<unknown>) => {
+    for (let begunCount = 0; ; begunCount++) {
+      try {
+        return await attempt()
+      } catch (error) {
+        if (replyErrorCode(error) !== 'PERIOD' || begunCount === PERIODS_BEGUN_MAX) throw error
+        const [nowMs, newestStartMs] = (error as Error).message.split(' ').slice(1).map(Number) as [number, number]
+        const { name, startMs, endMs, forgottenMs } = periodFrom(nowMs, newestStartMs, idRetentionHours)
+        await call('begin_period', [keys.idPeriods], [name, startMs, endMs, forgottenMs, nowMs])
+      }
     }
   }
 
   return {
     /** Appends new payments in order, as long as there is room for `queuedMax`; tells of each what became of it. */
     async accept(payments: readonly Payment[], queuedMax: number): Promise<Acceptance[]> {
-      const reply = await inCurrentPeriod(async period => {
-        const callKeys = [keys.queue]
-        const args: (string | number)[] = [queuedMax, period, periods.lengthMs]
-        const [before, now] = [periods.start(period - 1), periods.start(period)]
-        for (const { correlationId, cents } of payments) {
-          const shard = shardOf(correlationId)
-          callKeys.push(keys.ids(nodeOf(before, shard)), keys.ids(nodeOf(now, shard)))
-          args.push(fieldOf(correlationId), correlationId, cents)
-        }
-        return await call('accept', callKeys, args)
-      })
+      const callKeys = [keys.queue, keys.clock, ...idKeys]
+      const args: (string | number)[] = [queuedMax, retentionMs]
+      for (const { correlationId, cents } of payments) args.push(digitsOf(correlationId), correlationId, cents)
+      const reply = await inPeriod(() => call('accept', callKeys, args))
       assert(typeof reply === 'string' && reply.length === payments.length, 'expected a letter for each payment')
       return Array.from(reply, letter => {
         const acceptance = ACCEPTANCES[letter]
@@ -85,51 +111,55 @@ export function createFunctions(redis: Redis, keys: Keys, periods: IdPeriods) {
 
     /** Where a payment is; undefined if its id is not known, or not any more. */
     async find(correlationId: string): Promise<Whereabouts | undefined> {
-      const now = periods.at(Date.now())
-      // One to either side of ours: the clocks need not agree to the millisecond.
-      const places = [now + 1, now, now - 1].map(period => periods.place(correlationId, period))
-      const callKeys = [keys.queue, keys.inFlight, ...places.map(({ node }) => keys.ids(node))]
-      const [known, record, isQueued] = textList(await call('find', callKeys, [places[0]?.field ?? ''])) as [string?, string?, number?]
+      const reply = await call('find', [keys.queue, keys.inFlight, ...idKeys], [digitsOf(correlationId)])
+      const [known, record, isQueued] = textList(reply) as [string?, string?, number?]
       return known === undefined ? undefined : whereaboutsOf(known, record ?? '', isQueued === 1)
     },
 
     /**
      * Takes up to `countMax` payments for one processor and records that choice.
      *
-     * @param only.acceptedUntilMs only payments accepted by then; undefined for any
+     * @param only.acceptedAgoMs only payments accepted at least so long ago; undefined for any
      * @param only.leaveCount only as long as more than so many wait
-     * @returns `newestEntryId` unless there may be more to take: whatever comes after it is new; and how many payments
-     * wait afterwards, free for either processor
+     * @returns `newestEntryId` unless there may be more to take: whatever comes after it is new; how many payments
+     * wait afterwards, free for either processor; and which entries were no payments, and are dead letters now
      */
     async take(
-      worker: string, choice: Choice, countMax: number, only: { acceptedUntilMs?: number; leaveCount?: number } = {}
-    ): Promise<{ payments: TakenPayment[]; newestEntryId: string | undefined; waitingCount: number }> {
-      const record = recordOf(worker, choice)
-      const args = [WORKER_GROUP, worker, record, countMax, only.acceptedUntilMs ?? '', only.leaveCount ?? 0]
-      const [newest, waiting, ...flat] = textList(await call('take', [keys.queue, keys.inFlight], args)) as [string, unknown, ...string[]]
+      worker: string, choice: Choice, countMax: number, only: { acceptedAgoMs?: number; leaveCount?: number } = {}
+    ): Promise<{ payments: TakenPayment[]; newestEntryId: string | undefined; waitingCount: number; malformed: MalformedEntry[] }> {
+      const record = newRecord(worker, choice)
+      const args = [WORKER_GROUP, worker, record, countMax, only.acceptedAgoMs ?? '', only.leaveCount ?? 0]
+      const reply = await call('take', [keys.queue, keys.inFlight, keys.deadLetters, keys.clock], args)
+      const [newest, waiting, malformed, ...flat] = textList(reply) as [string, unknown, unknown, ...string[]]
       const payments: TakenPayment[] = []
       for (let at = 0; at < flat.length; at += 3) {
         payments.push({ ...queuedPayment(flat, at), ...choice, record })
       }
-      return { payments, newestEntryId: newest === '' ? undefined : newest, waitingCount: wholeNumber(waiting) }
+      return {
+        payments, newestEntryId: newest === '' ? undefined : newest, waitingCount: wholeNumber(waiting), malformed: malformedEntries(malformed)
+      }
     },
 
     /** Counts payments that `processor` has booked. Returns how many of them were counted by this call. */
     async settle(processor: ProcessorName, booked: readonly BookedPayment[]): Promise<number> {
       let open = booked
       while (open.length > 0) {
-        const callKeys = [keys.queue, keys.inFlight]
-        const args: (string | number)[] = [WORKER_GROUP, processor, open.length]
+        const callKeys = [keys.queue, keys.inFlight, ...idKeys, keys.totalsExactSince]
+        const args: (string | number)[] = [WORKER_GROUP, processor, exactSince, open.length]
         for (const { entryId, correlationId, cents, requestedAtMs } of open) {
-          const { node, field } = placeOf(periods, entryId, correlationId)
-          callKeys.push(keys.ids(node))
-          args.push(entryId, field, settledIdRecord(cents, processor, requestedAtMs))
+          args.push(entryId, digitsOf(correlationId), settledIdRecord(cents, processor, requestedAtMs))
         }
-        addIncrements(keys, processor, open, callKeys, args)
-        const settledBefore = new Set(textList(await call('settle', callKeys, args)))
-        if (settledBefore.size === 0) break
-        // All or none: the others are counted by the next round.
-        open = open.filter(payment => !settledBefore.has(payment.entryId))
+        addIncrements(keys, processor, open, exactSince, callKeys, args)
+        try {
+          const settledBefore = new Set(textList(await call('settle', callKeys, args)))
+          if (settledBefore.size === 0) break
+          // All or none: the others are counted by the next round.
+          open = open.filter(payment => !settledBefore.has(payment.entryId))
+        } catch (error) {
+          const told = exactSinceOf(error)
+          if (told === undefined) throw error
+          exactSince = told
+        }
       }
       return open.length
     },
@@ -140,22 +170,26 @@ export function createFunctions(redis: Redis, keys: Keys, periods: IdPeriods) {
       return wholeNumber(await call('release', [keys.queue, keys.inFlight], args))
     },
 
-    /** Takes over payments in flight from whoever had them; each stays at its processor until it is settled. */
-    async reclaim(worker: string, entryIds: readonly string[]): Promise<TakenPayment[]> {
-      const flat = textList(await call('reclaim', [keys.queue, keys.inFlight], [WORKER_GROUP, worker, ...entryIds]))
+    /**
+     * Takes over what is pending for whoever had it. Each payment that may have been sent stays at its processor until it is
+     * settled; what nobody can have sent becomes free.
+     */
+    async reclaim(worker: string, entryIds: readonly string[]): Promise<{ payments: TakenPayment[]; freedCount: number; malformed: MalformedEntry[] }> {
+      const reply = await call('reclaim', [keys.queue, keys.inFlight, keys.deadLetters], [WORKER_GROUP, worker, ...entryIds])
+      const [freedCount, malformed, ...flat] = textList(reply) as [unknown, unknown, ...string[]]
       const payments: TakenPayment[] = []
       for (let at = 0; at < flat.length; at += 4) {
         const record = flat[at + 3] ?? ''
         payments.push({ ...queuedPayment(flat, at), ...choiceOf(record), record })
       }
-      return payments
+      return { payments, freedCount: wholeNumber(freedCount), malformed: malformedEntries(malformed) }
     },
 
-    /** Shows that `worker` lives; returns how many payments are pending for it, how many workers live, and the names of the dead. */
-    async beat(worker: string, deadAfterMs: number): Promise<{ pendingCount: number; workerCount: number; deadWorkers: string[] }> {
-      const reply = await call('beat', [keys.queue, keys.workers], [WORKER_GROUP, worker, deadAfterMs])
-      const [pendingCount, workerCount, ...deadWorkers] = textList(reply) as [unknown, unknown, ...string[]]
-      return { pendingCount: wholeNumber(pendingCount), workerCount: wholeNumber(workerCount), deadWorkers }
+    /** Shows that `worker` lives; returns the time that decides, how many payments are pending for it, how many workers live, and the names of the dead. */
+    async beat(worker: string, deadAfterMs: number): Promise<{ nowMs: number; pendingCount: number; workerCount: number; deadWorkers: string[] }> {
+      const reply = await call('beat', [keys.queue, keys.workers, keys.clock], [WORKER_GROUP, worker, deadAfterMs])
+      const [nowMs, pendingCount, workerCount, ...deadWorkers] = textList(reply) as [unknown, unknown, unknown, ...string[]]
+      return { nowMs: Number(nowMs), pendingCount: wholeNumber(pendingCount), workerCount: wholeNumber(workerCount), deadWorkers }
     },
 
     /** Up to `countMax` entry ids that are pending for a worker, oldest first. */
@@ -169,46 +203,88 @@ export function createFunctions(redis: Redis, keys: Keys, periods: IdPeriods) {
       return wholeNumber(await call('retire', [keys.queue, keys.workers], [WORKER_GROUP, worker])) === 1
     },
 
-    /** Moves a payment that its processor refused for good to the dead letters. False if it is not ours any more. */
+    /**
+     * Sends a payment that its processor refused for good to the other one, the last that may book it.
+     * Undefined if it is not ours any more.
+     */
+    async passOn(refused: TakenPayment, worker: string, choice: Choice): Promise<TakenPayment | undefined> {
+      const record = `${newRecord(worker, choice)} ${LAST}`
+      const isOurs = wholeNumber(await call('pass_on', [keys.inFlight], [refused.entryId, refused.record, record])) === 1
+      return isOurs ? { ...refused, ...choice, record } : undefined
+    },
+
+    /** Moves a payment that both processors refused for good to the dead letters. False if it is not ours any more. */
     async bury(refused: TakenPayment, reason: string): Promise<boolean> {
-      const { node, field } = placeOf(periods, refused.entryId, refused.correlationId)
-      const args = [WORKER_GROUP, refused.entryId, refused.record, reason, field]
-      return wholeNumber(await call('bury', [keys.queue, keys.inFlight, keys.deadLetters, keys.ids(node)], args)) === 1
+      const args = [WORKER_GROUP, refused.entryId, refused.record, reason, digitsOf(refused.correlationId)]
+      return wholeNumber(await call('bury', [keys.queue, keys.inFlight, keys.deadLetters, ...idKeys], args)) === 1
     },
 
-    /** The oldest `countMax` dead letters. */
-    async deadLetters(countMax: number): Promise<DeadLetter[]> {
-      const letters = await redis.xrange(keys.deadLetters, '-', '+', 'COUNT', countMax)
-      return letters.map(([letterId, fields]) => {
-        const value = (name: string) => fields[fields.indexOf(name) + 1] ?? ''
-        return { ...queuedPayment([value('accepted'), value('correlationId'), value('cents')], 0), letterId, attempt: value('attempt'), reason: value('reason') }
-      })
+    /** Up to `countMax` dead letters, the oldest first, after the one with this id. */
+    async deadLetters(countMax: number, after?: string): Promise<DeadLetter[]> {
+      const letters = await redis.xrange(keys.deadLetters, after === undefined ? '-' : `(${after}`, '+', 'COUNT', countMax)
+      return letters.map(([letterId, fields]) => deadLetterOf(letterId, fields))
     },
 
-    /** Puts a dead letter back into the queue; false if it is none any more. */
-    async redrive({ letterId, entryId, correlationId }: DeadLetter): Promise<boolean> {
-      const reply = await inCurrentPeriod(async period => {
-        const now = periods.place(correlationId, period)
-        const callKeys = [keys.queue, keys.deadLetters, keys.ids(placeOf(periods, entryId, correlationId).node), keys.ids(now.node)]
-        return await call('redrive', callKeys, [letterId, period, periods.lengthMs, now.field])
-      })
-      return wholeNumber(reply) === 1
+    /** Id of the newest dead letter; undefined if there is none. */
+    async newestDeadLetter(): Promise<string | undefined> {
+      return (await redis.xrevrange(keys.deadLetters, '+', '-', 'COUNT', 1))[0]?.[0]
+    },
+
+    /** Puts a dead letter back into the queue. */
+    async redrive({ letterId, correlationId }: { letterId: string; correlationId: string }): Promise<Redriven> {
+      const callKeys = [keys.queue, keys.deadLetters, keys.clock, ...idKeys]
+      return oneOf(REDRIVEN, await inPeriod(() => call('redrive', callKeys, [letterId, retentionMs, digitsOf(correlationId)])))
+    },
+
+    /** Forgets a dead letter that is no payment. */
+    async discard(letterId: string): Promise<Discarded> {
+      return oneOf(DISCARDED, await call('discard', [keys.deadLetters], [letterId]))
+    },
+
+    /** Lets the finer levels of the totals forget what was before a whole minute, in these nodes. */
+    async forgetTotals(exactSinceMs: number, nodes: readonly string[]): Promise<void> {
+      await call('forget_totals', [keys.totalsExactSince, ...nodes], [new Date(exactSinceMs).toISOString()])
+    },
+
+    /** Empties queue, in-flight records, dead letters, books, the last audit and the memory of ids, in one step. */
+    async purge(nowMs: number): Promise<void> {
+      const roots = PROCESSOR_NAMES.flatMap(processor => MEASURES.map(measure => keys.totals(processor, measure, '')))
+      const callKeys = [keys.queue, keys.inFlight, keys.deadLetters, keys.audit, keys.idPeriods, keys.totalsExactSince, ...roots]
+      // One that never was before, so that none of its nodes is.
+      const { name, startMs, endMs, forgottenMs } = periodFrom(nowMs, nowMs - 1, idRetentionHours)
+      await call('purge', callKeys, [WORKER_GROUP, name, startMs, endMs, forgottenMs])
     },
 
     /** Totals of both processors over the payments whose requestedAt lies in the range, in one atomic read. */
-    async sum({ fromMs, toMs }: TimeRange): Promise<Record<ProcessorName, Totals>> {
+    async sum({ fromMs, toMs }: TimeRange): Promise<Sums> {
       const ranges = cellsCovering(Math.max(fromMs ?? TIME_MIN_MS, TIME_MIN_MS), Math.min(toMs ?? TIME_MAX_MS, TIME_MAX_MS))
       const sums = PROCESSOR_NAMES.flatMap(processor => MEASURES.map(measure => ({ processor, measure })))
       const sumKeys = sums.flatMap(({ processor, measure }) => ranges.map(({ window }) => keys.totals(processor, measure, window)))
-      const args = [sums.length, ...ranges.flatMap(({ first, last, sign }) => [first, last, sign])]
-      const reply = textList(await call('sum', sumKeys, args))
-      const exact = (index: number) => {
-        const total = BigInt(reply[index * 2] ?? '') * 1_000_000_000n + BigInt(reply[index * 2 + 1] ?? '')
-        // While the books are being purged, what is to be taken off may still be there and the whole gone.
-        return total > 0n ? total : 0n
+      // The beginning of the earliest minute of which more than the whole is asked.
+      const fineSince = ranges.filter(({ window }) => isFine(window)).map(({ window }) => window.slice(0, MINUTE_LENGTH)).sort()[0]
+      const args = [sums.length, fineSince === undefined ? '' : `${fineSince}:00.000Z`, ...ranges.flatMap(({ first, last, sign }) => [first, last, sign])]
+      try {
+        const reply = textList(await call('sum', [keys.totalsExactSince, ...sumKeys], args))
+        assert.equal(reply.length, sums.length * 2)
+        const exact = (index: number) => {
+          const total = BigInt(reply[index * 2] ?? '') * 1_000_000_000n + BigInt(reply[index * 2 + 1] ?? '')
+          // Where somebody has deleted a node by hand, what is to be taken off may still be there and the whole gone.
+          return total > 0n ? total : 0n
+        }
+        const totals = { default: { requests: exact(0), cents: exact(1) }, fallback: { requests: exact(2), cents: exact(3) } }
+        return { kind: 'sums', totals }
+      } catch (error) {
+        const told = exactSinceOf(error)
+        if (told === undefined) throw error
+        return { kind: 'forgotten', exactSince: told }
       }
-      assert.equal(reply.length, sums.length * 2)
-      return { default: { requests: exact(0), cents: exact(1) }, fallback: { requests: exact(2), cents: exact(3) } }
+    },
+
+    /** Totals of all time, which are always exact. */
+    async sumOfAll(): Promise<Record<ProcessorName, Totals>> {
+      const sums = await this.sum({})
+      assert(sums.kind === 'sums')
+      return sums.totals
     },
 
     /** Creates queue and worker group where they are missing, before the first payment or after a purge. */
@@ -231,8 +307,16 @@ export function replyErrorCode(error: unknown): string | undefined {
   return error instanceof Error && error.name === 'ReplyError' ? /^[A-Z]+/.exec(error.message)?.[0] : undefined
 }
 
-function recordOf(worker: string, { processor, requestedAtMs }: Choice): string {
-  return `${processor} ${new Date(requestedAtMs).toISOString()} ${worker}`
+/** The word in a record that says that the other processor refused the payment for good. */
+const LAST = 'last'
+
+function recordOf(worker: string, { processor, requestedAtMs }: Choice, attempt: number): string {
+  return `${processor} ${new Date(requestedAtMs).toISOString()} ${worker} #${attempt}`
+}
+
+/** Whether the other processor has refused this payment for good. */
+export function isLast({ record }: Pick<TakenPayment, 'record'>): boolean {
+  return record.split(' ').includes(LAST)
 }
 
 function choiceOf(record: string): Choice {
@@ -249,9 +333,40 @@ function queuedPayment(flat: readonly string[], at: number): QueuedPayment {
   return { entryId, correlationId, cents }
 }
 
-/** Where the record of an accepted id lies: its period is that of its entry. */
-function placeOf(periods: IdPeriods, entryId: string, correlationId: string) {
-  return periods.place(correlationId, periods.at(Number(entryId.split('-')[0])))
+/** Letters are written by `bury` and `take`; whatever else stands there, somebody else put it there. */
+function deadLetterOf(letterId: string, fields: readonly string[]): DeadLetter {
+  const value = (name: string) => {
+    const at = fields.indexOf(name)
+    return at < 0 || at % 2 === 1 ? undefined : fields[at + 1]
+  }
+  const [correlationId, cents] = [value('correlationId'), centsFromDigits(value('cents') ?? '')]
+  const reason = value('reason') ?? 'it is no dead letter of the pipeline'
+  if (correlationId === undefined || !UUID.test(correlationId) || cents === undefined || fields[0] !== 'correlationId' || fields[2] !== 'cents') {
+    return { kind: 'malformed', letterId, fields: value('fields') ?? JSON.stringify(fields), reason }
+  }
+  return { kind: 'payment', letterId, entryId: value('accepted') ?? '', correlationId, cents, attempt: value('attempt') ?? '', reason }
+}
+
+/** As library.lua has it. */
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+/** So much of an ISO time names a minute. */
+const MINUTE_LENGTH = '2026-11-21T07:48'.length
+
+/** Since when the totals are exact, if that is what an error tells; '' for ever. */
+function exactSinceOf(error: unknown): string | undefined {
+  return replyErrorCode(error) === 'EXACTSINCE' ? (error as Error).message.split(' ')[1]?.replace('ever', '') : undefined
+}
+
+function malformedEntries(reply: unknown): MalformedEntry[] {
+  const flat = textList(reply)
+  return Array.from({ length: flat.length / 2 }, (_, index) => ({ entryId: flat[index * 2] ?? '', reason: flat[index * 2 + 1] ?? '' }))
+}
+
+function oneOf<const T extends string>(choices: readonly T[], reply: unknown): T {
+  const choice = choices.find(each => each === reply)
+  assert(choice !== undefined, `expected one of ${choices.join(', ')} from Redis`)
+  return choice
 }
 
 function whereaboutsOf(idRecord: string, attemptRecord: string, isQueued: boolean): Whereabouts {
@@ -263,8 +378,13 @@ function whereaboutsOf(idRecord: string, attemptRecord: string, isQueued: boolea
   return attemptRecord === '' ? { status: 'queued', cents } : { status: 'in-flight', cents, ...choiceOf(attemptRecord) }
 }
 
-/** Adds what a batch adds to the totals, summed per field first, so that Redis does it once a field and not once a payment. */
-function addIncrements(keys: Keys, processor: ProcessorName, booked: readonly BookedPayment[], callKeys: string[], args: (string | number)[]): void {
+/**
+ * Adds what a batch adds to the totals, summed per field first, so that Redis does it once a field and not once a payment. The finer
+ * levels leave out what is older than they remember.
+ */
+function addIncrements(
+  keys: Keys, processor: ProcessorName, booked: readonly BookedPayment[], exactSince: string, callKeys: string[], args: (string | number)[]
+): void {
   type Sum = { requests: number; cents: number }
   const byTime = new Map<number, Sum>()
   for (const { requestedAtMs, cents } of booked) {
@@ -278,6 +398,7 @@ function addIncrements(keys: Keys, processor: ProcessorName, booked: readonly Bo
   const byWindow = new Map<string, Map<number, Sum>>()
   for (const [timeMs, { requests, cents }] of byTime) {
     for (const { window, field } of cellsOf(timeMs)) {
+      if (isFine(window) && window < exactSince.slice(0, window.length)) continue
       const fields = byWindow.get(window) ?? new Map<number, Sum>()
       byWindow.set(window, fields)
       const sum = fields.get(field)

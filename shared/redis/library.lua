@@ -1,77 +1,199 @@
 #!lua name=payments_@VERSION@
 --[[
 The pipeline's Redis functions. VERSION is a hash of this text, so that services of two versions load two
-libraries and run side by side. Every key arrives through KEYS. Every function checks before its first write,
-since Redis rolls nothing back.
+libraries and run side by side. Every key arrives through KEYS, or begins with one of them. Every function checks before its
+first write, since Redis rolls nothing back.
 
 The life of a payment, as Redis sees it:
 
   queued     an entry of the queue stream that the worker group has not read yet
-  in flight  pending in the group, with a record in the in-flight hash: the one processor it may be sent to
+  in flight  pending in the group, with a record in the in-flight hash: "<processor> <requestedAt> <worker> #<attempt>", the one
+             processor it may be sent to; "last" behind it if the other one refused it for good, "unresolved" if another
+             worker has taken it over
   held       pending for the consumer "held", without a record: refused, stored nowhere, free for either processor
   settled    neither in the stream nor pending, counted in the totals
 ]]
 
 local HELD = 'held'
 local UNRESOLVED = ' unresolved'
+local LAST = ' last'
 
--- "Until this entry" of a queue: the end of an XRANGE for entries accepted up to a time.
-local function until_entry(accepted_until_ms)
-  return accepted_until_ms == '' and '+' or accepted_until_ms
+-- As shared/money.ts has it: what Redis can add up 92 million times in 64 bits.
+local CENTS_MAX = 100000000000
+local HEX = '[0-9a-f]'
+local UUID = '^' .. HEX:rep(8) .. ('%-' .. HEX:rep(4)):rep(3) .. '%-' .. HEX:rep(12) .. '$'
+
+-- An id of a period stands in the node of its last three digits; where that is full, in the one of its last four, then five.
+local DIGITS_MIN, DIGITS_MAX = 3, 5
+-- A node with more fields would not be packed (hash-max-listpack-entries).
+local NODE_IDS_MAX = 512
+
+local function whole(number)
+  return string.format('%.0f', number)
 end
 
--- { name, value, ... } as XRANGE and XREADGROUP give the fields of an entry, of which the order is known.
-local function append_payment(flat, entry)
-  local fields = entry[2]
-  flat[#flat + 1] = entry[1]
-  flat[#flat + 1] = fields[2]
-  flat[#flat + 1] = fields[4]
-end
+--[[
+The time that decides, in ms: Redis's clock, but never less than what was seen before. When the clock steps back (NTP, a resumed
+machine, a failover to a host with another clock), the time goes on from there, ahead of the clock until the clock has caught up.
 
--- The number of the period that Redis's clock is in, or nil and an error that names it if it is not the expected one.
-local function current_period(expected, period_ms)
+  clock  hash: seen, the latest time; ahead, by how much it is ahead of Redis's clock; both in ms
+]]
+local function time_of(clock)
   local time = redis.call('TIME')
-  local period = math.floor((time[1] * 1000 + time[2] / 1000) / period_ms)
-  if period ~= expected then return nil, redis.error_reply(string.format('PERIOD %d', period)) end
-  return period
+  local clock_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+  local known = redis.call('HMGET', clock, 'seen', 'ahead')
+  local seen_ms, ahead_ms = tonumber(known[1] or '') or 0, tonumber(known[2] or '') or 0
+  if clock_ms >= seen_ms then return clock_ms, clock_ms end
+  return math.max(clock_ms + ahead_ms, seen_ms), clock_ms
 end
 
--- Queues a payment and remembers its id until the end of the next period.
-local function enqueue(queue, ids, field, correlation_id, cents, period, period_ms)
-  local entry_id = redis.call('XADD', queue, '*', 'correlationId', correlation_id, 'cents', cents)
-  redis.call('HSET', ids, field, cents .. ' ' .. entry_id)
-  -- The first id of a node sets its expiry.
-  if redis.call('HLEN', ids) == 1 then redis.call('PEXPIREAT', ids, string.format('%.0f', (period + 2) * period_ms)) end
+-- The same, and from here on no time is less than this one.
+local function advance(clock)
+  local now_ms, clock_ms = time_of(clock)
+  redis.call('HSET', clock, 'seen', whole(now_ms), 'ahead', whole(now_ms - clock_ms))
+  return now_ms
+end
+
+-- The end of an XRANGE for the entries that are at least so old; all of them for ''.
+local function until_entry(clock, age_ms)
+  return age_ms == '' and '+' or whole(time_of(clock) - age_ms)
+end
+
+-- Why an entry of the queue is no payment, or nil if it is one.
+local function fault_of(fields)
+  if #fields ~= 4 or fields[1] ~= 'correlationId' or fields[3] ~= 'cents' then
+    return 'it wants the fields correlationId and cents, in this order, and no other'
+  end
+  local correlation_id, cents = fields[2], fields[4]
+  if #correlation_id ~= 36 or not correlation_id:find(UUID) then return 'correlationId is no UUID in lower case' end
+  if #cents > 12 or not cents:find('^[1-9]%d*$') or tonumber(cents) > CENTS_MAX then
+    return 'cents is no whole number from 1 to ' .. whole(CENTS_MAX)
+  end
+end
+
+--[[
+Moves an entry that is no payment to the dead letters, and notes it in `malformed`. Where that is impossible (the key of the dead
+letters holds something else) it stays pending, and its neighbours go on.
+]]
+local function set_aside(queue, in_flight, dead_letters, group, entry, reason, malformed)
+  local moved = redis.pcall('XADD', dead_letters, '*', 'accepted', entry[1], 'fields', cjson.encode(entry[2]), 'reason', reason)
+  if type(moved) == 'table' and moved.err then return end
+  redis.call('HDEL', in_flight, entry[1])
+  redis.call('XACK', queue, group, entry[1])
+  redis.call('XDEL', queue, entry[1])
+  malformed[#malformed + 1] = entry[1]
+  malformed[#malformed + 1] = reason
+end
+
+local function append_payment(flat, entry)
+  flat[#flat + 1] = entry[1]
+  flat[#flat + 1] = entry[2][2]
+  flat[#flat + 1] = entry[2][4]
+end
+
+--[[
+The periods whose ids are remembered, the newest first. In Redis a hash: name -> "<start> <end> <forgotten> <digits>", three times
+in ms and the most digits that a node of it has. The names begin the names of its nodes.
+]]
+local function read_periods(key)
+  local flat, periods = redis.call('HGETALL', key), {}
+  for at = 1, #flat, 2 do
+    local start_ms, end_ms, forgotten_ms, digits = flat[at + 1]:match('^(%d+) (%d+) (%d+) (%d)$')
+    assert(start_ms, key .. ' holds something else than a period under ' .. flat[at])
+    periods[#periods + 1] = {
+      name = flat[at], start_ms = tonumber(start_ms), end_ms = tonumber(end_ms), forgotten_ms = tonumber(forgotten_ms), digits = tonumber(digits)
+    }
+  end
+  table.sort(periods, function(a, b) return a.start_ms > b.start_ms end)
+  return periods
+end
+
+local function write_period(key, period)
+  redis.call('HSET', key, period.name,
+    table.concat({ whole(period.start_ms), whole(period.end_ms), whole(period.forgotten_ms), period.digits }, ' '))
+end
+
+--[[
+The period that remembers what is accepted now; or nil and an error that tells the time and when the newest one began, if there is
+none that remembers for as long as the caller wants. A newer period is never left for an older one, whatever a clock says.
+]]
+local function current_period(periods, now_ms, retention_ms)
+  local newest = periods[1]
+  if newest and now_ms < newest.end_ms and newest.forgotten_ms - newest.end_ms >= retention_ms then return newest end
+  return nil, redis.error_reply(string.format('PERIOD %.0f %.0f', now_ms, newest and newest.start_ms or 0))
+end
+
+-- The record of an id and the node where it stands, or nil. `digits` is the id without its dashes.
+local function find_id(nodes, periods, digits)
+  local field = digits:sub(1, -DIGITS_MIN - 1)
+  for _, period in ipairs(periods) do
+    for length = DIGITS_MIN, period.digits do
+      local node = nodes .. period.name .. ':' .. digits:sub(-length)
+      local known = redis.call('HGET', node, field)
+      if known then return known, node, field end
+    end
+  end
+end
+
+local function remember(nodes, periods_key, period, digits, record)
+  local field = digits:sub(1, -DIGITS_MIN - 1)
+  for length = DIGITS_MIN, DIGITS_MAX do
+    local node = nodes .. period.name .. ':' .. digits:sub(-length)
+    local count = redis.call('HLEN', node)
+    if count < NODE_IDS_MAX or length == DIGITS_MAX then
+      redis.call('HSET', node, field, record)
+      if count == 0 then redis.call('PEXPIREAT', node, whole(period.forgotten_ms)) end
+      if length > period.digits then
+        period.digits = length
+        write_period(periods_key, period)
+      end
+      return
+    end
+  end
+end
+
+-- Queues a payment and remembers its id. The first half of an entry's id is when it was accepted, by the time that decides.
+local function enqueue(queue, periods_key, nodes, period, now_ms, digits, correlation_id, cents)
+  local entry_id = redis.pcall('XADD', queue, whole(now_ms) .. '-*', 'correlationId', correlation_id, 'cents', cents)
+  if type(entry_id) == 'table' then
+    -- Something in the queue is younger than now: somebody else put it there.
+    entry_id = redis.call('XADD', queue, '*', 'correlationId', correlation_id, 'cents', cents)
+  end
+  remember(nodes, periods_key, period, digits, cents .. ' ' .. entry_id)
 end
 
 --[[ accept: appends payments to the queue, each id once, all in one call, as long as there is room.
 
-  KEYS  1 queue stream   then for each payment: the ids of the period before, the ids of this period
-  ARGV  1 most payments the queue may hold   2 number of this period   3 length of a period in ms
-        then for each payment: field of its id, correlationId, cents
+  KEYS  1 queue stream   2 clock hash   3 id periods hash   4 what the names of the ids' nodes begin with
+  ARGV  1 most payments the queue may hold   2 how long an id is remembered, in ms
+        then for each payment: digits of its id, correlationId, cents
   Returns a letter for each payment: A accepted, D duplicate (same id and amount), C conflict (same id, another amount),
         F full. Only A changed anything.
-  Error PERIOD <number>: by Redis's clock, the only one that counts here, this period is another one. Nothing changed.
+  Error PERIOD <now> <start>: there is no period that remembers ids for so long; the newest began at <start>, 0 if there is none.
+        Nothing changed. The caller begins one and calls again.
+
+  Invariant: an id is looked for in every period that is remembered, whoever began it and for how long.
 
   Without the flag allow-oom, a Redis that is full refuses the whole call before it starts.
 ]]
 local function accept(keys, args)
-  local queue, period_ms = keys[1], tonumber(args[3])
-  local period, wrong_period = current_period(tonumber(args[2]), period_ms)
-  if not period then return wrong_period end
+  local queue, periods_key, nodes = keys[1], keys[3], keys[4]
+  local now_ms = time_of(keys[2])
+  local periods = read_periods(periods_key)
+  local period, no_period = current_period(periods, now_ms, tonumber(args[2]))
+  if not period then return no_period end
 
   local room = tonumber(args[1]) - redis.call('XLEN', queue)
   local letters = {}
-  for payment = 1, (#args - 3) / 3 do
-    local before, now = keys[payment * 2], keys[payment * 2 + 1]
-    local field, correlation_id, cents = args[payment * 3 + 1], args[payment * 3 + 2], args[payment * 3 + 3]
-    local known = redis.call('HGET', before, field) or redis.call('HGET', now, field)
+  for payment = 1, (#args - 2) / 3 do
+    local digits, correlation_id, cents = args[payment * 3], args[payment * 3 + 1], args[payment * 3 + 2]
+    local known = find_id(nodes, periods, digits)
     if known then
       letters[payment] = known:match('^%d+') == cents and 'D' or 'C'
     elseif room <= 0 then
       letters[payment] = 'F'
     else
-      enqueue(queue, now, field, correlation_id, cents, period, period_ms)
+      enqueue(queue, periods_key, nodes, period, now_ms, digits, correlation_id, cents)
       room = room - 1
       letters[payment] = 'A'
     end
@@ -79,60 +201,93 @@ local function accept(keys, args)
   return table.concat(letters)
 end
 
--- Says in the record of an id what became of its payment. A record that has expired stays forgotten.
-local function note_fate(ids, field, fate)
-  if redis.call('HSET', ids, field, fate) == 1 then redis.call('HDEL', ids, field) end
+--[[ begin_period: begins a period in which ids are remembered, and drops those that are forgotten.
+
+  KEYS  1 id periods hash
+  ARGV  1 its name   2 its start   3 its end   4 when its ids are forgotten   5 now; times in ms
+  Returns 1 if this call began it, 0 if there is one that began then or later.
+]]
+local function begin_period(keys, args)
+  local period = {
+    name = args[1], start_ms = tonumber(args[2]), end_ms = tonumber(args[3]), forgotten_ms = tonumber(args[4]), digits = DIGITS_MIN
+  }
+  local periods = read_periods(keys[1])
+  if periods[1] and period.start_ms <= periods[1].start_ms then return 0 end
+  for _, older in ipairs(periods) do
+    if older.forgotten_ms <= tonumber(args[5]) then redis.call('HDEL', keys[1], older.name) end
+  end
+  write_period(keys[1], period)
+  return 1
+end
+
+-- Says in the record of an id what became of the payment that was accepted under this entry. A record that is gone stays forgotten.
+local function note_fate(nodes, periods, digits, entry_id, fate)
+  local known, node, field = find_id(nodes, periods, digits)
+  if known and known:sub(-#entry_id - 1) == ' ' .. entry_id then redis.call('HSET', node, field, fate) end
 end
 
 --[[ find: tells where a payment is.
 
-  KEYS  1 queue stream   2 in-flight hash   then the ids of each period that may know it
-  ARGV  1 field of its id
+  KEYS  1 queue stream   2 in-flight hash   3 id periods hash   4 what the names of the ids' nodes begin with
+  ARGV  1 digits of its id
   Returns { } if it is not known, else { record of the id, record of its attempt or '', is it in the queue: 1 or 0 }.
 ]]
 local function find(keys, args)
-  for index = 3, #keys do
-    local known = redis.call('HGET', keys[index], args[1])
-    if known then
-      local entry_id = known:match(' (%d+%-%d+)$')
-      if not entry_id then return { known, '', 0 } end
-      local is_queued = #redis.call('XRANGE', keys[1], entry_id, entry_id)
-      return { known, redis.call('HGET', keys[2], entry_id) or '', is_queued }
-    end
-  end
-  return {}
+  local known = find_id(keys[4], read_periods(keys[3]), args[1])
+  if not known then return {} end
+  local entry_id = known:match(' (%d+%-%d+)$')
+  if not entry_id then return { known, '', 0 } end
+  local is_queued = #redis.call('XRANGE', keys[1], entry_id, entry_id)
+  return { known, redis.call('HGET', keys[2], entry_id) or '', is_queued }
 end
 
 --[[ take: hands payments to a worker and records, in the same step, where it will send them.
 
-  KEYS  1 queue stream   2 in-flight hash
-  ARGV  1 consumer group   2 worker   3 record: "<processor> <requestedAt> <worker>"   4 most payments to take
-        5 only payments accepted up to this time, in ms; '' for all   6 only as long as more than so many wait
-  Returns { newest, how many wait afterwards, entry id, correlationId, cents, entry id, ... }: held payments first, then
-        new ones, oldest first. `newest` is '' if there may be more to take, else an entry id: what comes after it is new.
+  KEYS  1 queue stream   2 in-flight hash   3 dead-letter stream   4 clock hash
+  ARGV  1 consumer group   2 worker   3 record: "<processor> <requestedAt> <worker> #<attempt>"   4 most payments to take
+        5 only payments accepted at least so long ago, in ms; '' for all   6 only as long as more than so many wait
+  Returns { newest, how many wait afterwards, { entry id, why it is no payment, ... }, entry id, correlationId, cents, entry id, ... }:
+        held payments first, then new ones, oldest first. `newest` is '' if there may be more to take, else an entry id: what
+        comes after it is new. Entries that are no payments went to the dead letters.
 
-  Invariant: a payment that a worker may send has a record that says where.
+  Invariants
+    - A payment that a worker may send has a record that says where.
+    - What is handed out is a payment; nothing that somebody put into the queue by hand keeps others from being handed out.
 ]]
 local function take(keys, args)
-  local queue, in_flight = keys[1], keys[2]
+  local queue, in_flight, dead_letters = keys[1], keys[2], keys[3]
   local group, worker, record, wanted, left = args[1], args[2], args[3], tonumber(args[4]), tonumber(args[6])
-  local last = until_entry(args[5])
+  local last = until_entry(keys[4], args[5])
   -- What is in flight has a record, everything else in the stream waits.
   local waiting = redis.call('XLEN', queue) - redis.call('HLEN', in_flight)
-  local taken = { '', waiting }
+  local malformed = {}
+  local taken = { '', waiting, malformed }
   if left > 0 then wanted = math.min(wanted, waiting - left) end
   if wanted <= 0 then return taken end
+
+  local found, records = 0, {}
+  local function hand_out(entries)
+    found = found + #entries
+    for _, entry in ipairs(entries) do
+      local reason = fault_of(entry[2])
+      if reason then
+        set_aside(queue, in_flight, dead_letters, group, entry, reason, malformed)
+      else
+        append_payment(taken, entry)
+        records[#records + 1] = entry[1]
+        records[#records + 1] = record
+      end
+    end
+  end
 
   local held = redis.call('XPENDING', queue, group, '-', last, wanted, HELD)
   if #held > 0 then
     local ids = {}
     for index, entry in ipairs(held) do ids[index] = entry[1] end
-    for _, entry in ipairs(redis.call('XCLAIM', queue, group, worker, 0, unpack(ids))) do
-      append_payment(taken, entry)
-    end
+    hand_out(redis.call('XCLAIM', queue, group, worker, 0, unpack(ids)))
   end
 
-  local missing = wanted - #held
+  local missing = wanted - found
   if missing > 0 and last ~= '+' then
     -- XREADGROUP knows no upper end: count first. Only payments that outwaited a trouble come this way.
     for _, info in ipairs(redis.call('XINFO', 'GROUPS', queue)) do
@@ -143,46 +298,61 @@ local function take(keys, args)
   end
   if missing > 0 then
     local reply = redis.call('XREADGROUP', 'GROUP', group, worker, 'COUNT', missing, 'STREAMS', queue, '>')
-    if reply then
-      for _, entry in ipairs(reply[1][2]) do append_payment(taken, entry) end
-    end
+    if reply then hand_out(reply[1][2]) end
   end
 
-  local count = (#taken - 2) / 3
-  if count > 0 then
-    local records = {}
-    for index = 0, count - 1 do
-      records[index * 2 + 1] = taken[index * 3 + 3]
-      records[index * 2 + 2] = record
-    end
-    redis.call('HSET', in_flight, unpack(records))
-    taken[2] = waiting - count
-  end
-  if count < wanted then
+  if #records > 0 then redis.call('HSET', in_flight, unpack(records)) end
+  if found > 0 then taken[2] = redis.call('XLEN', queue) - redis.call('HLEN', in_flight) end
+  if found < wanted then
     local newest = redis.call('XREVRANGE', queue, '+', '-', 'COUNT', 1)
     taken[1] = newest[1] and newest[1][1] or '0-0'
   end
   return taken
 end
 
+--[[
+Adds increments { hash, field, by how much, ... } to the totals: all of them, or none and the error of the one that Redis refused,
+because something else than a whole number stands there, or one that is too large.
+]]
+local function add_to_totals(increments)
+  for at = 1, #increments, 3 do
+    local sum = redis.pcall('HINCRBY', increments[at], increments[at + 1], increments[at + 2])
+    if type(sum) == 'table' then
+      for before = 1, at - 3, 3 do
+        local key, field = increments[before], increments[before + 1]
+        if redis.call('HINCRBY', key, field, '-' .. increments[before + 2]) == 0 then redis.call('HDEL', key, field) end
+      end
+      return redis.error_reply(string.format('TOTALS %s %s: %s', increments[at], increments[at + 1], sum.err))
+    end
+  end
+end
+
 --[[ settle: counts payments that one processor has booked, and forgets them. All of them or none.
 
-  KEYS  1 queue stream   2 in-flight hash   then for each payment: the ids of its period   then hashes of the totals
-  ARGV  1 consumer group   2 processor   3 number of payments
-        then for each payment: entry id, field of its id, what to remember of it: "<cents> <d or f><requestedAt in ms>"
+  KEYS  1 queue stream   2 in-flight hash   3 id periods hash   4 what the names of the ids' nodes begin with
+        5 since when the totals are exact   then hashes of the totals
+  ARGV  1 consumer group   2 processor   3 since when the totals are exact, as the caller knows it; '' for ever   4 number of payments
+        then for each payment: entry id, digits of its id, what to remember of it: "<cents> <d or f><requestedAt in ms>"
         then increments of the totals: index of the hash in KEYS, field, by how much
   Returns the entry ids that were settled before. If there are any, this call changed nothing: the increments
         were summed over all of them. The caller leaves those out and calls again.
+  Errors, each of which changed nothing
+    EXACTSINCE <time>      that is what KEYS 5 says, or "ever": the finer levels don't count what is older. Sum up again, and call again
+    TOTALS <key> <field>   there stands something that nothing can be added to
+    WRONGPROCESSOR, REPEATED   broken invariants of the caller
 
   Invariants
     - A payment is counted by the one call that removes its record.
     - After the call that counts it, it is neither pending nor in the stream.
+    - The totals of all levels are changed together.
 ]]
 local function settle(keys, args)
-  local queue, in_flight = keys[1], keys[2]
-  local group, processor, count = args[1], args[2], tonumber(args[3])
+  local queue, in_flight, nodes = keys[1], keys[2], keys[4]
+  local group, processor, count = args[1], args[2], tonumber(args[4])
+  local since = redis.call('GET', keys[5])
+  if (since or '') ~= args[3] then return redis.error_reply('EXACTSINCE ' .. (since or 'ever')) end
   local ids = {}
-  for index = 1, count do ids[index] = args[index * 3 + 1] end
+  for index = 1, count do ids[index] = args[index * 3 + 2] end
 
   local settled, seen = {}, {}
   for index, record in ipairs(redis.call('HMGET', in_flight, unpack(ids))) do
@@ -196,14 +366,22 @@ local function settle(keys, args)
     end
   end
   if #settled > 0 then return settled end
+  local periods = read_periods(keys[3])
+
+  -- First, because this is what can fail.
+  local increments = {}
+  for index = count * 3 + 5, #args, 3 do
+    increments[#increments + 1] = keys[tonumber(args[index])]
+    increments[#increments + 1] = args[index + 1]
+    increments[#increments + 1] = args[index + 2]
+  end
+  local refused = add_to_totals(increments)
+  if refused then return refused end
 
   redis.call('HDEL', in_flight, unpack(ids))
   redis.call('XACK', queue, group, unpack(ids))
   redis.call('XDEL', queue, unpack(ids))
-  for index = 1, count do note_fate(keys[index + 2], args[index * 3 + 2], args[index * 3 + 3]) end
-  for index = count * 3 + 4, #args, 3 do
-    redis.call('HINCRBY', keys[tonumber(args[index])], args[index + 1], args[index + 2])
-  end
+  for index = 1, count do note_fate(nodes, periods, args[index * 3 + 3], ids[index], args[index * 3 + 4]) end
   return settled
 end
 
@@ -227,28 +405,40 @@ local function release(keys, args)
   return freed
 end
 
---[[ reclaim: hands payments in flight to another worker, which must find out what became of them.
+--[[ reclaim: hands what is pending for another worker to this one, which must find out what became of it.
 
-  KEYS  1 queue stream   2 in-flight hash
+  KEYS  1 queue stream   2 in-flight hash   3 dead-letter stream
   ARGV  1 consumer group   2 the new worker   then entry ids
-  Returns { entry id, correlationId, cents, record, ... } without the ids that are not in flight any more.
+  Returns { how many became free, { entry id, why it is no payment, ... }, entry id, correlationId, cents, record, ... } without
+        the ids that are not pending any more.
 
-  Invariant: from here on the payment stays at the processor on record until it is settled. Nobody may
-  release it, since an attempt of the former worker may still be on its way.
+  Invariants
+    - From here on a payment with a record stays at the processor on record until it is settled. Nobody may release it, since an
+      attempt of the former worker may still be on its way.
+    - What has no record was never handed out, so nobody has sent it: it is held, free for either processor.
 ]]
 local function reclaim(keys, args)
-  local queue, in_flight = keys[1], keys[2]
-  local reclaimed = {}
+  local queue, in_flight, group = keys[1], keys[2], args[1]
+  local malformed = {}
+  local reclaimed = { 0, malformed }
   for index = 3, #args do
     local record = redis.call('HGET', in_flight, args[index])
-    local entry = record and redis.call('XCLAIM', queue, args[1], args[2], 0, args[index])[1]
-    if entry then
-      if record:sub(-#UNRESOLVED) ~= UNRESOLVED then
-        record = record .. UNRESOLVED
-        redis.call('HSET', in_flight, args[index], record)
+    if not record then
+      reclaimed[1] = reclaimed[1] + #redis.call('XCLAIM', queue, group, HELD, 0, args[index], 'JUSTID')
+    else
+      local entry = redis.call('XCLAIM', queue, group, args[2], 0, args[index])[1]
+      local reason = entry and fault_of(entry[2])
+      if reason then
+        -- No version sends what it can't read.
+        set_aside(queue, in_flight, keys[3], group, entry, reason, malformed)
+      elseif entry then
+        if record:sub(-#UNRESOLVED) ~= UNRESOLVED then
+          record = record .. UNRESOLVED
+          redis.call('HSET', in_flight, args[index], record)
+        end
+        append_payment(reclaimed, entry)
+        reclaimed[#reclaimed + 1] = record
       end
-      append_payment(reclaimed, entry)
-      reclaimed[#reclaimed + 1] = record
     end
   end
   return reclaimed
@@ -256,28 +446,23 @@ end
 
 --[[ beat: a worker's sign of life, which also finds the dead.
 
-  KEYS  1 queue stream   2 workers sorted set
+  KEYS  1 queue stream   2 workers sorted set   3 clock hash
   ARGV  1 consumer group   2 worker   3 a worker silent for longer than this is dead, in ms
-  Returns { payments pending for this worker, workers that live, name of a dead worker, ... }. Times are Redis's own.
+  Returns { now in ms, payments pending for this worker, workers that live, name of a dead worker, ... }.
 ]]
 local function beat(keys, args)
-  local time = redis.call('TIME')
-  local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-  redis.call('ZADD', keys[2], string.format('%.0f', now_ms), args[2])
-  -- This worker lives, and may not have taken anything yet.
-  local reply = { 0, 1 }
-  for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', keys[1], args[1])) do
-    local name = consumer[2]
-    if name == args[2] then
-      reply[1] = consumer[4]
-    elseif name ~= HELD then
-      local seen_ms = redis.call('ZSCORE', keys[2], name)
-      if not seen_ms or now_ms - seen_ms > tonumber(args[3]) then
-        reply[#reply + 1] = name
-      else
-        reply[2] = reply[2] + 1
-      end
-    end
+  local consumers = redis.call('XINFO', 'CONSUMERS', keys[1], args[1])
+  local now_ms = advance(keys[3])
+  redis.call('ZADD', keys[2], whole(now_ms), args[2])
+  local reply = { whole(now_ms), 0, 0 }
+  local signs, is_known = redis.call('ZRANGE', keys[2], 0, -1, 'WITHSCORES'), {}
+  for at = 1, #signs, 2 do
+    is_known[signs[at]] = true
+    if now_ms - signs[at + 1] > tonumber(args[3]) then reply[#reply + 1] = signs[at] else reply[3] = reply[3] + 1 end
+  end
+  for _, consumer in ipairs(consumers) do
+    if consumer[2] == args[2] then reply[2] = consumer[4] end
+    if consumer[2] ~= HELD and not is_known[consumer[2]] then reply[#reply + 1] = consumer[2] end
   end
   return reply
 end
@@ -295,55 +480,94 @@ local function retire(keys, args)
   return 1
 end
 
---[[ bury: moves a payment that a processor refused for good to the dead letters.
+--[[ pass_on: sends a payment that one processor refused for good to the other one, the last that may book it.
 
-  KEYS  1 queue stream   2 in-flight hash   3 dead-letter stream   4 the ids of its period
-  ARGV  1 consumer group   2 entry id   3 the record that its refused attempt was made under   4 reason   5 field of its id
-  Returns 1 if this call moved it, 0 if its record is another one by now.
+  KEYS  1 in-flight hash
+  ARGV  1 entry id   2 the record that its refused attempt was made under   3 its new record, which ends with "last"
+  Returns 1 if the payment is now on record there, 0 if its record is another one by now.
+]]
+local function pass_on(keys, args)
+  if redis.call('HGET', keys[1], args[1]) ~= args[2] then return 0 end
+  redis.call('HSET', keys[1], args[1], args[3])
+  return 1
+end
+
+--[[ bury: moves a payment that both processors refused for good to the dead letters.
+
+  KEYS  1 queue stream   2 in-flight hash   3 dead-letter stream   4 id periods hash   5 what the names of the ids' nodes begin with
+  ARGV  1 consumer group   2 entry id   3 the record that its refused attempt was made under   4 reason   5 digits of its id
+  Returns 1 if this call moved it, 0 if its record is another one by now, or says that the other processor was not asked.
 ]]
 local function bury(keys, args)
-  local queue, in_flight, entry_id = keys[1], keys[2], args[2]
+  local queue, in_flight, entry_id, record = keys[1], keys[2], args[2], args[3]
   local entry = redis.call('XRANGE', queue, entry_id, entry_id)[1]
-  if not entry or redis.call('HGET', in_flight, entry_id) ~= args[3] then return 0 end
+  if not entry or redis.call('HGET', in_flight, entry_id) ~= record or record:sub(-#LAST) ~= LAST then return 0 end
+  local periods = read_periods(keys[4])
   local correlation_id, cents = entry[2][2], entry[2][4]
   redis.call('XADD', keys[3], '*', 'correlationId', correlation_id, 'cents', cents,
-    'accepted', entry_id, 'attempt', args[3], 'reason', args[4])
+    'accepted', entry_id, 'attempt', record, 'reason', args[4])
   redis.call('HDEL', in_flight, entry_id)
   redis.call('XACK', queue, args[1], entry_id)
   redis.call('XDEL', queue, entry_id)
-  note_fate(keys[4], args[5], cents .. ' dead-letter')
+  note_fate(keys[5], periods, args[5], entry_id, cents .. ' dead-letter')
   return 1
 end
 
 --[[ redrive: puts a dead letter back into the queue, as if it had just been accepted.
 
-  KEYS  1 queue stream   2 dead-letter stream   3 the ids of the period it was accepted in   4 the ids of this period
-  ARGV  1 dead letter's entry id   2 number of this period   3 length of a period in ms   4 field of its id
-  Returns 1 if this call put it back, 0 if it is no dead letter any more.
+  KEYS  1 queue stream   2 dead-letter stream   3 clock hash   4 id periods hash   5 what the names of the ids' nodes begin with
+  ARGV  1 dead letter's entry id   2 how long an id is remembered, in ms   3 digits of its id
+  Returns redriven if this call put it back; gone if it is no dead letter any more; malformed if it is no payment; known if its id
+        was forgotten and has been accepted again, so that it would be paid twice. Only redriven changed anything.
   Error PERIOD as in accept.
 ]]
 local function redrive(keys, args)
-  local period_ms = tonumber(args[3])
-  local period, wrong_period = current_period(tonumber(args[2]), period_ms)
-  if not period then return wrong_period end
+  local now_ms = time_of(keys[3])
+  local periods = read_periods(keys[4])
+  local period, no_period = current_period(periods, now_ms, tonumber(args[2]))
+  if not period then return no_period end
   local letter = redis.call('XRANGE', keys[2], args[1], args[1])[1]
-  if not letter then return 0 end
+  if not letter then return 'gone' end
+  local fields = letter[2]
+  if fault_of({ fields[1], fields[2], fields[3], fields[4] }) then return 'malformed' end
+  local correlation_id, cents = fields[2], fields[4]
+  local known, node, field = find_id(keys[5], periods, args[3])
+  if known and known ~= cents .. ' dead-letter' then return 'known' end
   redis.call('XDEL', keys[2], args[1])
-  redis.call('HDEL', keys[3], args[4])
-  enqueue(keys[1], keys[4], args[4], letter[2][2], letter[2][4], period, period_ms)
-  return 1
+  if known then redis.call('HDEL', node, field) end
+  enqueue(keys[1], keys[4], keys[5], period, now_ms, args[3], correlation_id, cents)
+  return 'redriven'
+end
+
+--[[ discard: forgets a dead letter that is no payment.
+
+  KEYS  1 dead-letter stream
+  ARGV  1 dead letter's entry id
+  Returns discarded, gone if it is no dead letter any more, or payment if it is one: only redriving ends that.
+]]
+local function discard(keys, args)
+  local letter = redis.call('XRANGE', keys[1], args[1], args[1])[1]
+  if not letter then return 'gone' end
+  local fields = letter[2]
+  if not fault_of({ fields[1], fields[2], fields[3], fields[4] }) then return 'payment' end
+  redis.call('XDEL', keys[1], args[1])
+  return 'discarded'
 end
 
 --[[ sum: adds up fields of the totals, exactly, however large.
 
-  KEYS  for each sum, the hashes of all ranges
-  ARGV  1 number of sums   then for each range: first field, last field, 1 to add them or -1 to take them off
+  KEYS  1 since when the totals are exact   then for each sum, the hashes of all ranges
+  ARGV  1 number of sums   2 earliest time for which the finer levels are asked, as ISO; '' for none
+        then for each range: first field, last field, 1 to add them or -1 to take them off
   Returns two decimal strings a sum: billions, and the rest. Lua's numbers are doubles, exact to 15 digits only.
+  Error EXACTSINCE <time>: the finer levels have forgotten what was before.
 
   Cost: the fields of the ranges alone; of a long range in a hash of at most 512 fields, the whole hash.
 ]]
 local function sum(keys, args)
-  local count, ranges = tonumber(args[1]), (#args - 1) / 3
+  local since = redis.call('GET', keys[1])
+  if since and args[2] ~= '' and args[2] < since then return redis.error_reply('EXACTSINCE ' .. since) end
+  local count, ranges = tonumber(args[1]), (#args - 2) / 3
   local billions, rest = {}, {}
   for index = 1, count do billions[index], rest[index] = 0, 0 end
   local function add(index, digits, sign)
@@ -357,10 +581,10 @@ local function sum(keys, args)
   end
 
   for range = 1, ranges do
-    local first, last, sign = tonumber(args[range * 3 - 1]), tonumber(args[range * 3]), tonumber(args[range * 3 + 1])
+    local first, last, sign = tonumber(args[range * 3]), tonumber(args[range * 3 + 1]), tonumber(args[range * 3 + 2])
     local fields
     for index = 1, count do
-      local key = keys[(index - 1) * ranges + range]
+      local key = keys[(index - 1) * ranges + range + 1]
       if last - first >= 100 and redis.call('HLEN', key) <= 512 then
         local pairs_of = redis.call('HGETALL', key)
         for at = 1, #pairs_of, 2 do
@@ -389,6 +613,55 @@ local function sum(keys, args)
   return sums
 end
 
+--[[ forget_totals: lets the finer levels of the totals forget what was before a time.
+
+  KEYS  1 since when the totals are exact   then the nodes of the finer levels that lie before
+  ARGV  1 the time, as ISO; a whole minute
+  Returns 0.
+
+  Invariant: before the first node is gone, everybody is told since when the totals are exact; that time never goes back.
+]]
+local function forget_totals(keys, args)
+  local since = redis.call('GET', keys[1])
+  if not since or since < args[1] then redis.call('SET', keys[1], args[1]) end
+  for index = 2, #keys do redis.call('UNLINK', keys[index]) end
+  return 0
+end
+
+-- What a node of the totals adds to the name of the one above it: year, month, day, hour, minute.
+local NODE_NAMES = { ':%04d', '-%02d', '-%02d', 'T%02d', ':%02d' }
+
+-- Removes a node of the totals and all below it.
+local function unlink_totals(node, depth)
+  if NODE_NAMES[depth] then
+    for _, field in ipairs(redis.call('HKEYS', node)) do
+      unlink_totals(node .. NODE_NAMES[depth]:format(field), depth + 1)
+    end
+    redis.call('UNLINK', node)
+  elseif redis.call('UNLINK', node) == 1 then
+    -- The seconds of a minute were there, so their milliseconds may be: ten seconds a node.
+    for ten = 0, 5 do redis.call('UNLINK', node .. ':' .. ten) end
+  end
+end
+
+--[[ purge: empties queue, in-flight records, dead letters, books and the memory of ids, in one step, so that nothing is settled
+into books that are half gone.
+
+  KEYS  1 queue stream   2 in-flight hash   3 dead-letter stream   4 audit hash   5 id periods hash   6 since when the totals are exact
+        then the topmost hash of each of the totals
+  ARGV  1 consumer group   2 name   3 start   4 end of a new period of ids   5 when its ids are forgotten; times in ms
+  Returns 0. The nodes of the periods before are unreachable then: the caller removes them.
+]]
+local function purge(keys, args)
+  redis.call('UNLINK', keys[1], keys[2], keys[3], keys[4], keys[5], keys[6])
+  redis.call('XGROUP', 'CREATE', keys[1], args[1], '0', 'MKSTREAM')
+  write_period(keys[5], {
+    name = args[2], start_ms = tonumber(args[3]), end_ms = tonumber(args[4]), forgotten_ms = tonumber(args[5]), digits = DIGITS_MIN
+  })
+  for index = 7, #keys do unlink_totals(keys[index], 1) end
+  return 0
+end
+
 --[[ hold_lease: takes or keeps a lease, so that at most one holder is active.
 
   KEYS  1 lease
@@ -397,26 +670,29 @@ end
 ]]
 local function hold_lease(keys, args)
   local holder = redis.call('GET', keys[1])
-  if holder and holder ~= args[1] then return 0 end
+  if holder and holder ~= args[1] then
+    -- Longer than anybody may take it for (LEASE_MS): the clock has stepped back since.
+    if redis.call('PTTL', keys[1]) > 60000 then redis.call('PEXPIRE', keys[1], args[2]) end
+    return 0
+  end
   redis.call('SET', keys[1], args[1], 'PX', args[2])
   return 1
 end
 
 --[[ report: keeps what a process tells about itself, until it tells more or has been silent for too long.
 
-  KEYS  1 reports hash   2 reported sorted set
+  KEYS  1 reports hash   2 reported sorted set   3 clock hash
   ARGV  1 process   2 its report   3 how long a silent process is remembered, in ms
-  Returns 0. Times are Redis's own.
+  Returns 0.
 
   Nothing of it goes to the append-only log or to a replica: after a crash it is worth nothing, and a write a second for each
   process would make the log grow, and the disk sync, for ever.
 ]]
 local function report(keys, args)
   redis.set_repl(redis.REPL_NONE)
-  local time = redis.call('TIME')
-  local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+  local now_ms = time_of(keys[3])
   redis.call('HSET', keys[1], args[1], args[2])
-  redis.call('ZADD', keys[2], string.format('%.0f', now_ms), args[1])
+  redis.call('ZADD', keys[2], whole(now_ms), args[1])
   for _, name in ipairs(redis.call('ZRANGEBYSCORE', keys[2], '-inf', string.format('(%.0f', now_ms - args[3]))) do
     redis.call('HDEL', keys[1], name)
     redis.call('ZREM', keys[2], name)
@@ -434,15 +710,16 @@ end
 
   KEYS  1 queue stream   2 in-flight hash   3 dead-letter stream   4 workers sorted set   5 reports hash   6 reported sorted set
         7 preferred processor   8 health monitor's lease   9 default's health hash   10 fallback's health hash   11 audit hash
+        12 clock hash   13 since when the totals are exact
   ARGV  1 consumer group
   Returns { now in ms, { payments unsettled, in flight, dead letters }, oldest entry id, oldest entry id that waits ('' for none),
         preferred ('' for nobody's word), lease ('' for nobody), { field, value, ... } of default's and of fallback's health,
         { worker, last sign of life, ... }, { worker, payments pending, ... }, { process, time of its report, report, ... },
-        { field, value, ... } of the last audit, { INFO of memory and persistence } }.
+        { field, value, ... } of the last audit, { INFO of memory and persistence }, since when the totals are exact ('' for ever) }.
 ]]
 local function observe(keys, args)
   local queue, group = keys[1], args[1]
-  local time = redis.call('TIME')
+  local now_ms = time_of(keys[12])
   local oldest, oldest_waiting = next_entry(queue, '-'), nil
   local consumers = {}
   -- An error where the queue or its group does not exist yet: then everything waits.
@@ -469,18 +746,19 @@ local function observe(keys, args)
     reports[#reports + 1] = redis.call('HGET', keys[5], reported[index]) or ''
   end
   return {
-    string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)),
+    whole(now_ms),
     { redis.call('XLEN', queue), redis.call('HLEN', keys[2]), redis.call('XLEN', keys[3]) },
     oldest, oldest_waiting or oldest, redis.call('GET', keys[7]) or '', redis.call('GET', keys[8]) or '',
     redis.call('HGETALL', keys[9]), redis.call('HGETALL', keys[10]),
     redis.call('ZRANGE', keys[4], 0, -1, 'WITHSCORES'), consumers, reports, redis.call('HGETALL', keys[11]),
-    { redis.call('INFO', 'memory') .. redis.call('INFO', 'persistence') }
+    { redis.call('INFO', 'memory') .. redis.call('INFO', 'persistence') }, redis.call('GET', keys[13]) or ''
   }
 end
 
 -- Draining must go on when memory is full: only accepting may be refused for it.
 local ALWAYS = { 'allow-oom' }
 redis.register_function { function_name = 'accept_@VERSION@', callback = accept }
+redis.register_function { function_name = 'begin_period_@VERSION@', callback = begin_period }
 redis.register_function { function_name = 'find_@VERSION@', callback = find, flags = { 'no-writes' } }
 redis.register_function { function_name = 'take_@VERSION@', callback = take, flags = ALWAYS }
 redis.register_function { function_name = 'settle_@VERSION@', callback = settle, flags = ALWAYS }
@@ -488,8 +766,12 @@ redis.register_function { function_name = 'release_@VERSION@', callback = releas
 redis.register_function { function_name = 'reclaim_@VERSION@', callback = reclaim, flags = ALWAYS }
 redis.register_function { function_name = 'beat_@VERSION@', callback = beat, flags = ALWAYS }
 redis.register_function { function_name = 'retire_@VERSION@', callback = retire, flags = ALWAYS }
+redis.register_function { function_name = 'pass_on_@VERSION@', callback = pass_on, flags = ALWAYS }
 redis.register_function { function_name = 'bury_@VERSION@', callback = bury, flags = ALWAYS }
 redis.register_function { function_name = 'redrive_@VERSION@', callback = redrive }
+redis.register_function { function_name = 'discard_@VERSION@', callback = discard, flags = ALWAYS }
+redis.register_function { function_name = 'forget_totals_@VERSION@', callback = forget_totals, flags = ALWAYS }
+redis.register_function { function_name = 'purge_@VERSION@', callback = purge, flags = ALWAYS }
 redis.register_function { function_name = 'sum_@VERSION@', callback = sum, flags = { 'no-writes' } }
 redis.register_function { function_name = 'hold_lease_@VERSION@', callback = hold_lease, flags = ALWAYS }
 redis.register_function { function_name = 'report_@VERSION@', callback = report, flags = ALWAYS }

@@ -26,7 +26,7 @@ export type RedisFigures = {
   evictionPolicy: string
 }
 
-/** The state of the whole system at one moment, as it stands in Redis. Times by Redis's clock. */
+/** The state of the whole system at one moment, as it stands in Redis. Times by the clock that decides; see library.lua. */
 export type Observation = {
   atMs: number
   /** Payments in the queue: waiting and in flight. */
@@ -45,17 +45,20 @@ export type Observation = {
   /** Null if there was none since the books began. */
   audit: AuditResult | null
   redis: RedisFigures
+  /** ISO time before which the totals are exact to the minute only; null: they always are to the millisecond. */
+  totalsExactSince: string | null
 }
 
 /** Reads everything that `GET /status` tells in one call of some 100 µs, whatever the length of the queue. Throws what `callFunction` throws. */
 export async function observe(redis: Redis, keys: Keys): Promise<Observation> {
   const callKeys = [
     keys.queue, keys.inFlight, keys.deadLetters, keys.workers, keys.reports, keys.reported, keys.preferredProcessor, keys.healthMonitor,
-    ...PROCESSOR_NAMES.map(keys.health), keys.audit
+    ...PROCESSOR_NAMES.map(keys.health), keys.audit, keys.clock, keys.totalsExactSince
   ]
   const reply = await callFunction(redis, 'observe', callKeys, [WORKER_GROUP])
-  assert(Array.isArray(reply) && reply.length === 13, 'expected thirteen things from observe')
-  const [atMs, counts, oldest, oldestWaiting, preferred, lease, ...lists] = reply as [string, number[], string, string, string, string, ...string[][]]
+  assert(Array.isArray(reply) && reply.length === 14, 'expected fourteen things from observe')
+  const [atMs, counts, oldest, oldestWaiting, preferred, lease, ...lists] = reply.slice(0, -1) as [string, number[], string, string, string, string, ...string[][]]
+  const exactSince = reply.at(-1) as string
   const [forDefault = [], forFallback = [], signs = [], consumers = [], reports = [], audit = [], [info = ''] = []] = lists
   return {
     atMs: Number(atMs),
@@ -70,7 +73,8 @@ export async function observe(redis: Redis, keys: Keys): Promise<Observation> {
     workers: workerSigns(signs, consumers),
     reports: receivedReports(reports),
     audit: parseAuditResult(Object.fromEntries(pairsOf(audit))),
-    redis: redisFigures(info)
+    redis: redisFigures(info),
+    totalsExactSince: exactSince === '' ? null : exactSince
   }
 }
 

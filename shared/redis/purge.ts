@@ -4,17 +4,21 @@ import type { Functions } from './functions.ts'
 
 /**
  * Empties queue, in-flight records, dead letters, books, what the last audit found in them, and the memory of ids. Payments that a worker is sending at this moment may still
- * be booked by their processor; they are not counted, because their records are gone.
+ * be booked by their processor; they are not counted, because their records are gone. Throws what `callFunction` throws.
  */
 export async function purge(redis: Redis, keys: Keys, functions: Functions): Promise<void> {
-  // The queue goes first and in one step, so that nothing can settle into books that are being emptied.
-  await redis.unlink(keys.queue, keys.inFlight, keys.deadLetters)
-  await functions.createGroup()
-  for (const match of [keys.totalsPattern, keys.idsPattern]) {
-    for await (const page of redis.scanStream({ match, count: 1_000 })) {
-      const found = page as string[]
-      if (found.length > 0) await redis.unlink(...found)
-    }
+  const [seconds] = await redis.time()
+  await functions.purge(Number(seconds) * 1_000)
+  // Nobody looks into the ids of periods that are no periods any more, so this need not be one step.
+  for await (const page of redis.scanStream({ match: keys.idsPattern, count: 1_000 })) {
+    // After the page: a period is begun before its first node.
+    const current = new Set(await redis.hkeys(keys.idPeriods))
+    const gone = (page as string[]).filter(node => !current.has(periodNameOf(node, keys)))
+    if (gone.length > 0) await redis.unlink(...gone)
   }
-  await redis.unlink(keys.audit)
+}
+
+/** A node's name is that of its period, then digits of an id. */
+export function periodNameOf(node: string, keys: Keys): string {
+  return node.slice(keys.idNodes.length, node.lastIndexOf(':'))
 }

@@ -10,7 +10,7 @@ export function createReports(redis: Redis, keys: Keys) {
   return {
     /** Replaces the report of a process, and forgets those that have not reported for five minutes. */
     async send(name: string, text: string): Promise<void> {
-      await callFunction(redis, 'report', [keys.reports, keys.reported], [name, text, KEPT_MS])
+      await callFunction(redis, 'report', [keys.reports, keys.reported, keys.clock], [name, text, KEPT_MS])
     },
     /** For a process that ends on purpose. */
     async withdraw(name: string): Promise<void> {

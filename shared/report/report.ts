@@ -57,7 +57,15 @@ export type LaneReport = {
   recent: { answers: Counts<SendOutcomeKind>; latency: SparseHistogram }
 }
 
-export type WorkerReport = AnyReport & { role: 'worker'; processors: Record<ProcessorName, LaneReport> }
+/** What a worker can not do, why, and since when. */
+export type WorkerTrouble = { what: 'heartbeat' | 'exchange'; reason: string; sinceMs: number }
+
+export type WorkerReport = AnyReport & {
+  role: 'worker'
+  processors: Record<ProcessorName, LaneReport>
+  /** Missing: none. */
+  troubles?: WorkerTrouble[]
+}
 
 /** What the last poll of a processor told: well, failing, trouble (no sensible answer), or too early (429). */
 export const POLL_RESULTS = ['well', 'failing', 'trouble', 'too-early'] as const

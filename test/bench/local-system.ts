@@ -15,7 +15,9 @@ export async function startLocalSystem(signal: AbortSignal, counts: Pick<StackOp
   const remove = () => { rmSync(directory, { recursive: true }) }
   let stack: Stack
   try {
-    stack = await startStack({ directory, environment: { gateway: { PURGE: 'open' } }, signal, ...counts })
+    // Summaries are asked to the millisecond over a whole history.
+    const environment = { gateway: { PURGE: 'open' }, worker: { TOTALS_RETENTION_HOURS: '87600' } }
+    stack = await startStack({ directory, environment, signal, ...counts })
   } catch (error) {
     if (signal.aborted) remove()
     throw error

@@ -9,7 +9,6 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { createIdPeriods } from '../../shared/id-memory.ts'
 import { createKeys } from '../../shared/keys.ts'
 import { createLog } from '../../shared/log.ts'
 import { connectRedis } from '../../shared/redis/connect.ts'
@@ -35,7 +34,7 @@ async function measure(args: string[], batch: number): Promise<string[]> {
   const server = spawn('redis-server', [resolve('compose/redis.conf'), '--unixsocket', socket, '--dir', directory, ...args], { stdio: 'ignore' })
   const redis = await connectRedis(`unix:${socket}`, 'bench', 30_000, createLog('bench', 'silent'))
   await loadLibrary(redis)
-  const functions = createFunctions(redis, createKeys(), createIdPeriods(24))
+  const functions = createFunctions(redis, createKeys(), 24)
   const cpuMicros = async () => {
     const [, system, user] = /used_cpu_sys:([\d.]+)[^]*?used_cpu_user:([\d.]+)/.exec(await redis.info('cpu')) ?? []
     return (Number(system) + Number(user)) * 1_000_000

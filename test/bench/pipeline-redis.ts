@@ -1,6 +1,5 @@
 // The Redis of a system that runs, as its services use it: to fill it faster than clients could, and to see what it holds.
 import type { Redis } from 'ioredis'
-import { createIdPeriods, type IdPeriods } from '../../shared/id-memory.ts'
 import { createKeys, type Keys } from '../../shared/keys.ts'
 import { createLog } from '../../shared/log.ts'
 import { connectRedis } from '../../shared/redis/connect.ts'
@@ -9,7 +8,6 @@ import { createFunctions, type Functions } from '../../shared/redis/functions.ts
 export type PipelineRedis = {
   redis: Redis
   keys: Keys
-  periods: IdPeriods
   functions: Functions
   /** Payments that are not settled yet. */
   queueLength: () => Promise<number>
@@ -35,12 +33,11 @@ const KEYS_AT_ONCE = 1_000
 
 export async function openPipelineRedis(path: string): Promise<PipelineRedis> {
   const redis = await connectRedis(`unix:${path}`, 'bench', REPLY_TIMEOUT_MS, createLog('bench', 'silent'))
-  const [keys, periods] = [createKeys(), createIdPeriods(24)]
+  const keys = createKeys()
   return {
     redis,
     keys,
-    periods,
-    functions: createFunctions(redis, keys, periods),
+    functions: createFunctions(redis, keys, 24),
     queueLength: () => redis.xlen(keys.queue),
     info: async () => parseInfo(`${await redis.info('memory')}${await redis.info('persistence')}`)
   }

@@ -9,7 +9,6 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { createIdPeriods } from '../../shared/id-memory.ts'
 import { createKeys } from '../../shared/keys.ts'
 import { createLog } from '../../shared/log.ts'
 import { connectRedis } from '../../shared/redis/connect.ts'
@@ -35,7 +34,7 @@ async function measure(ratePerSecond: number): Promise<string[]> {
   const server = spawn('redis-server', [resolve('compose/redis.conf'), '--unixsocket', socket, '--dir', directory, '--appendonly', 'no'], { stdio: 'ignore' })
   const redis = await connectRedis(`unix:${socket}`, 'bench', 30_000, createLog('bench', 'silent'))
   const keys = createKeys()
-  const functions = createFunctions(redis, keys, createIdPeriods(24))
+  const functions = createFunctions(redis, keys, 24)
   await loadLibrary(redis)
   await functions.createGroup()
   const usedBytes = async () => Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1])

@@ -19,7 +19,6 @@ import { CLOSED } from '../../processor-worker/breaker.ts'
 import type { SendOutcome } from '../../processor-worker/outcome.ts'
 import { createWorkerReport } from '../../processor-worker/report.ts'
 import { createTally as createWorkerTally } from '../../processor-worker/tally.ts'
-import { createIdPeriods } from '../../shared/id-memory.ts'
 import { createKeys } from '../../shared/keys.ts'
 import { createLog } from '../../shared/log.ts'
 import { connectRedis } from '../../shared/redis/connect.ts'
@@ -89,16 +88,16 @@ const view = { default: { breaker: CLOSED, inFlightCount: 0 }, fallback: { break
 let nowMs = 0
 const now = () => nowMs += 1_000
 const gatewayReport = microsecondsOf(() => renderReport(reportOfGateway(watch.read(now()), nowMs)))
-const workerReport = microsecondsOf(() => renderReport(reportOfWorker(watch.read(now()), view, nowMs)))
+const workerReport = microsecondsOf(() => renderReport(reportOfWorker(watch.read(now()), view, [], nowMs)))
 
 const directory = await mkdtemp(join(tmpdir(), 'report-cost-'))
 const socket = join(directory, 'redis.sock')
 const server = spawn('redis-server', ['--port', '0', '--unixsocket', socket, '--dir', directory, '--save', ''], { stdio: 'ignore' })
 const redis = await connectRedis(`unix:${socket}`, 'report-cost', 30_000, createLog('report-cost', 'silent'))
 const keys = createKeys()
-const functions = createFunctions(redis, keys, createIdPeriods(24))
+const functions = createFunctions(redis, keys, 24)
 const reports = createReports(redis, keys)
-const texts = [renderReport(reportOfGateway(watch.read(now()), nowMs)), renderReport(reportOfWorker(watch.read(now()), view, nowMs))]
+const texts = [renderReport(reportOfGateway(watch.read(now()), nowMs)), renderReport(reportOfWorker(watch.read(now()), view, [], nowMs))]
 const inRedis = async (work: () => Promise<unknown>) => {
   await redis.config('RESETSTAT')
   for (let index = 0; index < TIMES; index++) await work()
@@ -107,8 +106,8 @@ const inRedis = async (work: () => Promise<unknown>) => {
 let turn = 0
 const report = await inRedis(() => reports.send(`process-${turn % 5}`, texts[turn++ % 2] ?? ''))
 const observation = await inRedis(() => observe(redis, keys))
-const sum = await inRedis(() => functions.sum({}))
-const reading = { observation: await observe(redis, keys), totals: await functions.sum({}) }
+const sum = await inRedis(() => functions.sumOfAll())
+const reading = { observation: await observe(redis, keys), totals: await functions.sumOfAll() }
 const status = microsecondsOf(() => {
   const figures = figuresOf(reading, { default: 50_000n, fallback: 150_000n })
   return renderStatus({ problems: problemsOf(figures), isCurrent: true, answeredBy: 'one', ...figures })

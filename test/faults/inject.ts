@@ -81,10 +81,10 @@ export function createInjector(fault: FaultStack, { onFault, onKilled }: Injecto
         break
       }
       case 'reject':
-        await using([`processor-${each.processor}`], async () => {
-          await admins[each.processor].setFaults([{ kind: 'status', status: 400, next: each.count }])
+        await using(each.processors.map(name => `processor-${name}`), async () => {
+          for (const name of each.processors) await admins[name].setFaults([{ kind: 'status', status: 400, next: each.count }])
           await pause(500)
-          await admins[each.processor].setFaults()
+          for (const name of each.processors) await admins[name].setFaults()
         })
         break
       case 'slow':

@@ -16,7 +16,7 @@ export type Fault =
   /** A share of a processor's answers breaks; `insert` says whether the payment is processed all the same. */
   | { kind: 'answers'; processor: ProcessorName; answer: Answer; insert: boolean; probability: number; forMs: number }
   /** A processor refuses payments for good. */
-  | { kind: 'reject'; processor: ProcessorName; count: number }
+  | { kind: 'reject'; processors: ProcessorName[]; count: number }
   /** A delay above what workers wait for. */
   | { kind: 'slow'; processors: ProcessorName[]; delayMs: number; forMs: number }
   /** All payments get 500; with `toggleMs`, on and off in turn. */
@@ -78,7 +78,7 @@ function makers(random: Random, workers: number): (() => Fault)[] {
     () => freeze(random.pick(['monitor-1', 'haproxy'])), () => freeze(`processor-${processor()}`),
     () => ({ kind: 'restart', part: gateway() }), () => ({ kind: 'restart', part: worker() }),
     () => answers('reset'), () => answers('silent'), () => answers('cut'), () => answers('garbage'),
-    () => ({ kind: 'reject', processor: processor(), count: random.integer(1, 3) }),
+    () => ({ kind: 'reject', processors: random.pick([['default'], ['fallback'], ['default', 'fallback'], ['default', 'fallback']]), count: random.integer(1, 3) }),
     () => ({ kind: 'slow', processors: some(), delayMs: random.integer(300, 2_500), forMs: longMs() }),
     () => ({ kind: 'failing', processors: some(), toggleMs: random.integer(100, 400), forMs: longMs() }),
     () => ({ kind: 'failing', processors: ['default', 'fallback'], toggleMs: undefined, forMs: longMs() }),

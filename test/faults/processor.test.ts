@@ -115,23 +115,79 @@ describe('payments whose outcome is not known', { timeout: STUCK_AFTER_MS }, () 
   })
 })
 
-describe('a payment that its processor refuses for good', { timeout: STUCK_AFTER_MS }, () => {
-  it('goes to the dead letters, is logged, and takes nothing else with it', async t => {
+describe('a payment that a processor refuses for good', { timeout: STUCK_AFTER_MS }, () => {
+  it('goes to the other one, in whatever state that is', async t => {
+    const own = ownerOf(t)
+    const fault = await startFaultStack(own, { monitors: 0, environment: { worker: { PROCESSOR_TIMEOUT_MS: '60000' } } })
+    const traffic = createTraffic(own, fault.stack.url, 5)
+    const { admins, redis, keys, stack } = fault
+    await admins.default.setFaults([{ kind: 'status', status: 415, next: 3 }])
+    await admins.fallback.setFailing(true)
+    await traffic.burst(20, 10)
+    await eventually('all others are settled', PATIENCE_MS, async () => await redis.xlen(keys.queue) === 3)
+    const records = await redis.hvals(keys.inFlight)
+    assert(records.length === 3 && records.every(record => /^fallback \S+ \S+ #\d+ last$/.test(record)), records.join())
+    // A restart gives them back, and default would take them now.
+    await stack.part('worker-1').stop()
+    assert.deepEqual(await redis.hvals(keys.inFlight), [])
+    await admins.default.setFaults([{ kind: 'status', status: 400, next: 3 }])
+    await stack.part('worker-1').start()
+    await eventually('they are at fallback again', PATIENCE_MS, async () => (await redis.hvals(keys.inFlight)).length === 3)
+    await admins.fallback.setFailing(false)
+    const bookings = await assertSettlesAndAddsUp(fault, traffic)
+    assert.deepEqual(bookings.map(({ processor }) => processor).sort(), [...Array<string>(17).fill('default'), ...Array<string>(3).fill('fallback')])
+  })
+
+  it('goes to the dead letters once the other one has refused it as well, is logged, and takes nothing else with it', async t => {
     const own = ownerOf(t)
     const fault = await startFaultStack(own, { monitors: 0, environment: { worker: { PROCESSOR_TIMEOUT_MS: '60000' } } })
     const traffic = createTraffic(own, fault.stack.url, 4)
     const { admins, redis, keys, stack } = fault
-    await admins.default.setFaults([{ kind: 'status', status: 400, next: 2 }])
+    for (const admin of Object.values(admins)) await admin.setFaults([{ kind: 'status', status: 400, next: 2 }])
     await traffic.burst(40, 10)
     const bookings = await assertSettlesAndAddsUp(fault, traffic, 2)
     assert.equal(bookings.length, 38)
     const letters = await redis.xrange(keys.deadLetters, '-', '+')
     assert.equal(letters.length, 2)
-    const log = readFileSync(stack.part('worker-1').logPath, 'utf8')
-    assert.equal(log.match(/"level":50.*"msg":"dead letter"/g)?.length, 2)
+    await stack.part('worker-1').stop()
+    const log = readFileSync(stack.part('worker-1').logPath, 'utf8').trimEnd().split('\n').map(line => JSON.parse(line) as { msg: string; level: number; count: number })
+    const lines = log.filter(({ msg }) => msg === 'dead letter')
+    assert(lines.every(({ level }) => level === 50))
+    assert.equal(lines.reduce((sum, { count }) => sum + count, 0), 2)
     for (const [, fields] of letters) {
+      assert.match(fields[9] ?? '', /^default refused it for good, then fallback: status 400$/)
       const status = await (await fetch(`${stack.url}/payments/${fields[1] ?? ''}`)).json() as { status: string }
       assert.equal(status.status, 'dead-letter')
     }
+  })
+})
+
+describe('a processor that refuses everything with a 4xx that is not the payments\' fault', { timeout: STUCK_AFTER_MS }, () => {
+  it('fails: nothing becomes a dead letter, all goes to the other one, and one line says so', async t => {
+    const own = ownerOf(t)
+    const fault = await startFaultStack(own, { monitors: 0 })
+    const traffic = createTraffic(own, fault.stack.url, 6)
+    const { admins, redis, keys, stack } = fault
+    for (const status of [404, 401]) {
+      await admins.default.setFaults([{ kind: 'status', status, probability: 1 }])
+      await traffic.burst(100, 20)
+      const verdict = async () => {
+        const { processors } = await (await fetch(`${stack.url}/status`)).json() as { processors: { default: { verdict: string } } }
+        return processors.default.verdict
+      }
+      await eventually('the status says that default fails', PATIENCE_MS, async () => await verdict() === 'fails')
+      await assertSettlesAndAddsUp(fault, traffic)
+      await admins.default.setFaults()
+      await eventually('default is used again', PATIENCE_MS, async () => {
+        await traffic.burst(1, 1)
+        return await verdict() === 'works'
+      })
+    }
+    assert.equal(await redis.xlen(keys.deadLetters), 0)
+    const bookings = await assertSettlesAndAddsUp(fault, traffic)
+    assert(bookings.filter(({ processor }) => processor === 'fallback').length > 100)
+    const log = readFileSync(stack.part('worker-1').logPath, 'utf8').trimEnd().split('\n')
+    assert(log.length < 30, `${log.length} lines for ${bookings.length} payments`)
+    assert(log.some(line => /breaker opened/.test(line) && /"lastTrouble":"status 404"/.test(line)))
   })
 })

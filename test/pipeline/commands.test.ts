@@ -47,8 +47,8 @@ async function pay(amount: number): Promise<string> {
   return correlationId
 }
 
-async function admin(path: string, body: unknown): Promise<void> {
-  const answer = await fetch(`${stack.processorUrls.default}/admin/${path}`, {
+async function admin(path: string, body: unknown, processor: 'default' | 'fallback' = 'default'): Promise<void> {
+  const answer = await fetch(`${stack.processorUrls[processor]}/admin/${path}`, {
     method: 'PUT', headers: { 'content-type': 'application/json', 'x-rinha-token': '123' }, body: JSON.stringify(body)
   })
   assert(answer.ok)
@@ -153,12 +153,12 @@ test('an audit that can not ask says why and exits with 2', async () => {
 
 test('a dead letter is shown, put back once, and then paid', async () => {
   assert.match((await run('redrive')).output, /No dead letters/)
-  await admin('faults', { faults: [{ kind: 'status', status: 404, next: 2 }] })
+  for (const name of ['default', 'fallback'] as const) await admin('faults', { faults: [{ kind: 'status', status: 400, next: 2 }] }, name)
   const [first, second] = [await pay(7.5), await pay(8.25)]
   await eventually('two dead letters', PATIENCE_MS, async () => await redis.xlen(keys.deadLetters) === 2)
 
   const { output } = await run('redrive')
-  assert.match(output, new RegExp(`${first} +7\\.50 +default answered status 404`))
+  assert.match(output, new RegExp(`${first} +7\\.50 +default refused it for good, then fallback: status 400`))
   assert.match(output, new RegExp(`${second} +8\\.25`))
   assert.deepEqual(await run('redrive', [first.toUpperCase()]), { code: 0, output: `${first} is back in the queue\n` })
   assert.deepEqual(await run('redrive', [first]), { code: 1, output: `${first} is no dead letter\n` })
@@ -168,4 +168,28 @@ test('a dead letter is shown, put back once, and then paid', async () => {
   for (const id of [first, second]) {
     assert.match(await (await fetch(`${stack.url}/payments/${id}`)).text(), /"status":"settled","processor":"default"/)
   }
+})
+
+test('dead letters that no processor takes are each tried once, and what is no payment stops none of them', async () => {
+  await redis.xadd(keys.deadLetters, '*', 'foo', 'bar')
+  await redis.xadd(keys.queue, '*', 'correlationId', 'not-a-uuid', 'cents', '1')
+  // More than fit into what follows, so that whatever is put back is refused again at once.
+  for (const name of ['default', 'fallback'] as const) await admin('faults', { faults: [{ kind: 'status', status: 400, next: 1_000 }] }, name)
+  const ids = await Promise.all(Array.from({ length: 50 }, () => pay(1)))
+  await eventually('all are dead letters', PATIENCE_MS, async () => await redis.xlen(keys.deadLetters) === 52)
+  const { code, output } = await run('redrive', ['--all'])
+  assert.equal(output, '50 payments are back in the queue.\n2 dead letters stay: they are no payments. Without --all they are shown.\n')
+  assert.equal(code, 1)
+  await eventually('all are refused again', PATIENCE_MS, async () => await redis.xlen(keys.deadLetters) === 52)
+
+  for (const name of ['default', 'fallback'] as const) await admin('faults', {}, name)
+  assert.match((await run('redrive', ['--all'])).output, /^50 payments are back/)
+  await settled()
+  const shown = await run('redrive')
+  assert.match(shown.output, /\["foo","bar"\] +it is no dead letter of the pipeline/)
+  assert.match(shown.output, /\["correlationId","not-a-uuid","cents","1"\] +correlationId is no UUID in lower case/)
+  const letterIds = (await redis.xrange(keys.deadLetters, '-', '+')).map(([id]) => id)
+  assert.equal((await run('redrive', ['--discard', ...letterIds])).code, 0)
+  assert.match((await run('redrive')).output, /No dead letters/)
+  for (const id of ids) assert.match(await (await fetch(`${stack.url}/payments/${id}`)).text(), /"status":"settled"/)
 })

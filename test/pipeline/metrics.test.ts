@@ -58,7 +58,8 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
     const duplicate = newPayment()
     for (let times = 0; times < 3; times++) await pipeline.pay(duplicate)
     await fetch(`${pipeline.stack.url}/payments`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })
-    await processor.setFaults([{ kind: 'status', status: 429, next: 2 }, { kind: 'status', status: 404, next: 1 }])
+    await processor.setFaults([{ kind: 'status', status: 429, next: 2 }, { kind: 'status', status: 400, next: 1 }])
+    await pipeline.admins.fallback.setFaults([{ kind: 'status', status: 400, next: 1 }])
     await Promise.all(newPayments(5).map(pipeline.pay))
     await pipeline.untilSettled()
 

@@ -19,7 +19,7 @@ import { eventually, PATIENCE_MS } from '../support/eventually.ts'
 import { newPayment, newPayments, required } from '../support/payments.ts'
 import { bodyOf, startTestPipeline } from '../support/pipeline.ts'
 import { startProcessor } from '../support/processor/start.ts'
-import { startTestRedis, TEST_PERIODS } from '../support/redis.ts'
+import { startTestRedis } from '../support/redis.ts'
 import { startService, type ServiceProcess } from '../support/service.ts'
 
 const SERVICES = [
@@ -30,7 +30,7 @@ const SERVICES = [
 
 const { redis, url: REDIS_URL } = await startTestRedis()
 const keys = createKeys()
-const functions = createFunctions(redis, keys, TEST_PERIODS)
+const functions = createFunctions(redis, keys, 24)
 const processor = await startProcessor({ after })
 const PROCESSORS = { DEFAULT_PROCESSOR_URL: processor.url, FALLBACK_PROCESSOR_URL: processor.url }
 const redisPid = Number(required(/process_id:(\d+)/.exec(await redis.info('server'))?.[1]))
@@ -195,7 +195,7 @@ describe('SIGTERM and SIGINT', () => {
     await functions.accept(newPayments(5), 1_000)
     await processor.admin.setHolding(false)
     await assertStopped(worker)
-    assert.equal((await functions.sum({})).default.requests, 30n)
+    assert.equal((await functions.sumOfAll()).default.requests, 30n)
     assert.equal(await redis.xlen(keys.queue), 5)
     assert.equal(await redis.hlen(keys.inFlight), 0)
     // Nobody has to find out that it is gone.
@@ -218,7 +218,7 @@ describe('SIGTERM and SIGINT', () => {
     // A successor finds them.
     const successor = await startWorker({ DEAD_AFTER_MS: '300' })
     await eventually('all are settled', PATIENCE_MS, async () => await redis.xlen(keys.queue) === 0)
-    assert.equal((await functions.sum({})).default.requests, 3n)
+    assert.equal((await functions.sumOfAll()).default.requests, 3n)
     successor.kill('SIGTERM')
     await assertStopped(successor)
   })
@@ -278,6 +278,7 @@ test('logs are JSON lines, few, without ids, amounts and bodies, in good and bad
   await processorAdmin.setFailing(false)
   await processorAdmin.setFaults([
     { kind: 'status', status: 404, next: 2 },
+    { kind: 'status', status: 400, next: 2 },
     { kind: 'reset', insert: true, next: 5 },
     { kind: 'garbage', insert: false, next: 5 }
   ])

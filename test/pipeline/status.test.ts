@@ -142,10 +142,9 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
   })
 
   it('says who is dead, that nobody polls, and that a dead letter waits', async () => {
-    await admins.default.setFaults([{ kind: 'status', status: 404, next: 1 }])
+    for (const admin of Object.values(admins)) await admin.setFaults([{ kind: 'status', status: 400, next: 1 }])
     await pipeline.pay(newPayment())
     await pipeline.untilSettled()
-    await admins.default.setFaults()
     await admins.default.setHolding(true)
     await payMany(7)
     await admins.default.until(({ running }) => running === 7)

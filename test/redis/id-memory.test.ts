@@ -2,11 +2,13 @@
 // Method: a real redis-server; each test has keys of its own.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createIdPeriods } from '../../shared/id-memory.ts'
-import { createFunctions } from '../../shared/redis/functions.ts'
+import { digitsOf, periodFrom } from '../../shared/id-memory.ts'
+import type { Keys } from '../../shared/keys.ts'
+import { createFunctions, type Functions, type TakenPayment } from '../../shared/redis/functions.ts'
+import { adoptIdPeriods } from '../../shared/redis/id-periods.ts'
 import { loadLibrary } from '../../shared/redis/library.ts'
 import { cents, newPayment, newPayments, required } from '../support/payments.ts'
-import { startTestRedis, TEST_PERIODS } from '../support/redis.ts'
+import { startTestRedis } from '../support/redis.ts'
 
 const { redis, isolate } = await startTestRedis()
 await loadLibrary(redis)
@@ -53,54 +55,128 @@ test('find follows a payment through its life', async () => {
   assert.deepEqual(await find(), { status: 'settled', cents: 1_990, processor: 'default', requestedAtMs: 5 })
 })
 
+/** As both processors refuse it for good. */
+async function refuse(functions: Functions, taken: TakenPayment): Promise<void> {
+  const last = required(await functions.passOn(taken, 'worker', { processor: 'fallback', requestedAtMs: 1 }))
+  assert.equal(await functions.bury(last, 'status 400'), true)
+}
+
+async function deadLetterOf(functions: Functions, payment: ReturnType<typeof newPayment>) {
+  await functions.accept([payment], 100)
+  const { payments: [taken] } = await functions.take('worker', AT_DEFAULT, 1)
+  await refuse(functions, required(taken))
+  const letter = required((await functions.deadLetters(10)).at(-1))
+  assert(letter.kind === 'payment')
+  return letter
+}
+
+/** The hash in which an id stands. */
+async function nodeOf(keys: Keys, { correlationId }: { correlationId: string }): Promise<string> {
+  const nodes = await redis.keys(keys.idsPattern)
+  const field = digitsOf(correlationId).slice(0, 29)
+  const found = await Promise.all(nodes.map(node => redis.hexists(node, field)))
+  return required(nodes.find((_, index) => found[index] === 1))
+}
+
 test('find knows dead letters', async () => {
   const { functions } = await isolate()
   const payment = newPayment(1_990)
-  await functions.accept([payment], 100)
-  const { payments: [taken] } = await functions.take('worker', AT_DEFAULT, 1)
-  await functions.bury(required(taken), 'status 400')
+  await deadLetterOf(functions, payment)
   assert.deepEqual(await functions.find(payment.correlationId), { status: 'dead-letter', cents: 1_990 })
   assert.deepEqual(await functions.accept([payment], 100), ['duplicate'])
 })
 
-test('an id of the period before is known, one of two periods before is not', async () => {
+test('an id of an older period is known as long as that is remembered', async () => {
   const { keys, functions } = await isolate()
-  const now = TEST_PERIODS.at(Date.now())
-  for (const [period, expected] of [[now - 1, 'duplicate'], [now - 2, 'accepted']] as const) {
-    const payment = newPayment(1_990)
-    const { node, field } = TEST_PERIODS.place(payment.correlationId, period)
-    await redis.hset(keys.ids(node), field, '1990 d5')
-    assert.deepEqual(await functions.accept([payment], 100), [expected])
+  const payment = newPayment()
+  const nowMs = Date.now()
+  const older = periodFrom(nowMs - 86_400_000, 0, 24)
+  await redis.hset(keys.idPeriods, older.name, `${older.startMs} ${older.endMs} ${older.forgottenMs} 3`)
+  const digits = digitsOf(payment.correlationId)
+  await redis.hset(`${keys.idNodes}${older.name}:${digits.slice(-3)}`, digits.slice(0, 29), '1990 d5')
+  assert.deepEqual(await functions.accept([payment], 100), ['duplicate'])
+  assert.deepEqual(await functions.find(payment.correlationId), { status: 'settled', cents: 1_990, processor: 'default', requestedAtMs: 5 })
+  assert.deepEqual(await redis.hkeys(keys.idPeriods), [older.name, periodFrom(nowMs, 0, 24).name])
+})
+
+test('a changed retention forgets no id, whichever way it changes and whoever runs beside whom', async () => {
+  const { keys } = await isolate()
+  const gateways = [24, 1, 24, 720, 2, 1, 8_760].map(hours => createFunctions(redis, keys, hours))
+  const accepted = newPayments(gateways.length)
+  for (const [index, gateway] of gateways.entries()) {
+    assert.deepEqual(await gateway.accept([required(accepted[index])], 100), ['accepted'])
+    for (const other of gateways) {
+      assert.deepEqual(await other.accept(accepted.slice(0, index + 1), 100), Array<string>(index + 1).fill('duplicate'))
+    }
+  }
+  // And each is remembered for as long as the gateway that accepted it was told.
+  for (const [index, hours] of [24, 1, 24, 720, 2, 1, 8_760].entries()) {
+    const expiresMs = await redis.pexpiretime(await nodeOf(keys, required(accepted[index])))
+    assert(expiresMs - Date.now() >= hours * 3_600_000 - 1_000, `${hours} h`)
+  }
+  assert((await redis.hlen(keys.idPeriods)) <= 4, 'only a longer retention begins a period early')
+})
+
+test('the ids that version 0.1 remembered are found after an upgrade, also with another retention', async () => {
+  const { keys, functions } = await isolate()
+  const [payment, other] = [newPayment(), newPayment()]
+  for (const [each, start, forgottenMs] of [[payment, '2026-11-20T00', Date.now() + 3_600_000], [other, '2026-11-21T00', Date.now() + 90_000_000]] as const) {
+    const digits = digitsOf(each.correlationId)
+    await redis.hset(`${keys.idNodes}${start}:${digits.slice(-3)}`, digits.slice(0, 29), '1990 1795247300123-0')
+    await redis.pexpireat(`${keys.idNodes}${start}:${digits.slice(-3)}`, forgottenMs)
+  }
+  await Promise.all([adoptIdPeriods(redis, keys), adoptIdPeriods(redis, keys)])
+  const hourly = createFunctions(redis, keys, 1)
+  assert.deepEqual(await hourly.accept([payment, other], 100), ['duplicate', 'duplicate'])
+  assert.deepEqual(await functions.accept([payment, other], 100), ['duplicate', 'duplicate'])
+  assert.equal((await functions.find(other.correlationId))?.status, 'settled')
+})
+
+test('periods that are forgotten are dropped when the next one begins', async () => {
+  const { keys, functions } = await isolate()
+  const nowMs = Date.now()
+  await redis.hset(keys.idPeriods, 'long-ago', `1 2 ${nowMs - 1} 3`, 'remembered', `3 4 ${nowMs + 60_000} 3`)
+  await functions.accept([newPayment()], 100)
+  assert.deepEqual(await redis.hkeys(keys.idPeriods), ['remembered', periodFrom(nowMs, 0, 24).name])
+})
+
+test('a node that is full goes on in finer ones, which are found and packed as well', async () => {
+  const { keys, functions } = await isolate()
+  // All with the same last four digits, so that the first two nodes on their way are full.
+  const payments = newPayments(1_100).map(payment => ({ ...payment, correlationId: `${payment.correlationId.slice(0, 32)}abcd` }))
+  for (let at = 0; at < payments.length; at += 100) await functions.accept(payments.slice(at, at + 100), 10_000)
+  const lengths = await Promise.all((await redis.keys(keys.idsPattern)).map(async node => [node.slice(node.lastIndexOf(':') + 1), await redis.hlen(node)] as const))
+  assert.deepEqual(lengths.filter(([, length]) => length === 512).map(([digits]) => digits).sort(), ['abcd', 'bcd'])
+  assert(lengths.every(([digits, length]) => length <= 512 && 'abcd'.endsWith(digits.slice(-4))))
+  for (const node of await redis.keys(keys.idsPattern)) {
+    assert.equal(await redis.object('ENCODING', node), 'listpack')
+    assert((await redis.pttl(node)) > 0)
+  }
+  for (let at = 0; at < payments.length; at += 100) {
+    assert.deepEqual(new Set(await functions.accept(payments.slice(at, at + 100), 10_000)), new Set(['duplicate']))
+  }
+  // Settling finds them as well.
+  const { payments: taken } = await functions.take('worker', AT_DEFAULT, 1_100)
+  assert.equal(await functions.settle('default', taken), 1_100)
+  for (const payment of [payments[0], payments[600], payments[1_099]]) {
+    assert.equal((await functions.find(required(payment).correlationId))?.status, 'settled')
   }
 })
 
-test('a caller whose clock is in another period is put right by the clock of Redis', async () => {
-  const { keys, functions } = await isolate()
-  // Periods that begin at another time: their numbers differ as those of a wrong clock do.
-  const skewed = createFunctions(redis, keys, { ...TEST_PERIODS, at: timeMs => TEST_PERIODS.at(timeMs) + 1 })
-  const payment = newPayment()
-  assert.deepEqual(await skewed.accept([payment], 100), ['accepted'])
-  assert.deepEqual(await functions.accept([payment], 100), ['duplicate'])
-})
-
-test('the memory of a period expires when the next one is over', async () => {
+test('the memory of a period expires when it has been over for the retention', async () => {
   const { keys } = await isolate()
-  const periods = createIdPeriods(1)
-  const functions = createFunctions(redis, keys, periods)
+  const functions = createFunctions(redis, keys, 1)
   const payments = newPayments(2)
   await functions.accept(payments, 100)
-  const now = periods.at(Date.now())
-  for (const { correlationId } of payments) {
-    const expiresAtMs = await redis.pexpiretime(keys.ids(periods.place(correlationId, now).node))
-    assert.equal(expiresAtMs, (now + 2) * periods.lengthMs)
-  }
+  const { forgottenMs } = periodFrom(Date.now(), 0, 1)
+  for (const payment of payments) assert.equal(await redis.pexpiretime(await nodeOf(keys, payment)), forgottenMs)
 })
 
 test('settling a payment whose id was forgotten does not bring it back', async () => {
   const { keys, functions } = await isolate()
   const payment = newPayment()
   await functions.accept([payment], 100)
-  const node = keys.ids(TEST_PERIODS.place(payment.correlationId, TEST_PERIODS.at(Date.now())).node)
+  const node = await nodeOf(keys, payment)
   await redis.del(node)
   const { payments } = await functions.take('worker', AT_DEFAULT, 1)
   assert.equal(await functions.settle('default', payments), 1)
@@ -108,20 +184,25 @@ test('settling a payment whose id was forgotten does not bring it back', async (
   assert.equal(await functions.find(payment.correlationId), undefined)
 })
 
+test('settling a payment whose id was forgotten and accepted again leaves the record of the other one', async () => {
+  const { keys, functions } = await isolate()
+  const payment = newPayment()
+  await functions.accept([payment], 100)
+  const { payments: [first] } = await functions.take('worker', AT_DEFAULT, 1)
+  await redis.del(await nodeOf(keys, payment))
+  await functions.accept([payment], 100)
+  await functions.settle('default', [required(first)])
+  assert.equal((await functions.find(payment.correlationId))?.status, 'queued')
+})
+
 test('a dead letter that is redriven is an accepted payment again, once', async () => {
   const { keys, functions } = await isolate()
   const payment = newPayment(1_990)
-  await functions.accept([payment], 100)
-  const { payments: [taken] } = await functions.take('worker', AT_DEFAULT, 1)
-  await functions.bury(required(taken), 'status 400')
-  const letters = await functions.deadLetters(10)
-  const letter = required(letters[0])
-  assert.deepEqual({ ...letter, letterId: '' }, {
-    ...payment, entryId: required(taken).entryId, letterId: '', attempt: required(taken).record, reason: 'status 400'
-  })
+  const letter = await deadLetterOf(functions, payment)
+  assert.deepEqual({ ...letter, letterId: '', entryId: '', attempt: '' }, { ...payment, kind: 'payment', entryId: '', letterId: '', attempt: '', reason: 'status 400' })
 
-  assert.equal(await functions.redrive(letter), true)
-  assert.equal(await functions.redrive(letter), false)
+  assert.equal(await functions.redrive(letter), 'redriven')
+  assert.equal(await functions.redrive(letter), 'gone')
   assert.deepEqual(await functions.deadLetters(10), [])
   assert.deepEqual(await functions.find(payment.correlationId), { status: 'queued', cents: 1_990 })
   assert.deepEqual(await functions.accept([payment], 100), ['duplicate'])
@@ -129,4 +210,32 @@ test('a dead letter that is redriven is an accepted payment again, once', async 
   assert.equal(await functions.settle('default', payments), 1)
   assert.equal((await functions.find(payment.correlationId))?.status, 'settled')
   assert.equal(await redis.xlen(keys.queue), 0)
+})
+
+test('a dead letter whose id was forgotten and paid again is not paid a second time', async () => {
+  const { keys, functions } = await isolate()
+  const payment = newPayment(1_990)
+  const letter = await deadLetterOf(functions, payment)
+  await redis.del(await nodeOf(keys, payment))
+  assert.deepEqual(await functions.accept([payment], 100), ['accepted'])
+  assert.equal(await functions.redrive(letter), 'known')
+  const { payments } = await functions.take('worker', AT_DEFAULT, 10)
+  assert.equal(await functions.settle('default', payments), 1)
+  assert.equal(await functions.redrive(letter), 'known')
+  assert.deepEqual(await functions.find(payment.correlationId), { status: 'settled', cents: 1_990, ...AT_DEFAULT })
+  assert.equal(await redis.xlen(keys.queue), 0)
+})
+
+test('a dead letter that is no payment stops nothing, is not redriven, and can be discarded', async () => {
+  const { keys, functions } = await isolate()
+  const payment = newPayment()
+  const made = required(await redis.xadd(keys.deadLetters, '*', 'foo', 'bar'))
+  const letter = await deadLetterOf(functions, payment)
+  const [first] = await functions.deadLetters(10)
+  assert.deepEqual(first, { kind: 'malformed', letterId: made, fields: '["foo","bar"]', reason: 'it is no dead letter of the pipeline' })
+  assert.equal(await functions.redrive({ letterId: made, correlationId: payment.correlationId }), 'malformed')
+  assert.equal(await functions.discard(letter.letterId), 'payment')
+  assert.equal(await functions.discard(made), 'discarded')
+  assert.equal(await functions.discard(made), 'gone')
+  assert.equal(await functions.redrive(letter), 'redriven')
 })

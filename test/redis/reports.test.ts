@@ -85,7 +85,8 @@ test('observe tells what waits, what is in flight and how old they are', async (
   assert.deepEqual([held.inFlightCount, held.oldestWaitingAcceptedAtMs], [2, acceptedAtMs[1]])
   assert.equal(held.workers.length, 1, 'payments that are held are not a worker')
 
-  await functions.bury(required(payments[0]), 'status 404')
+  const last = await functions.passOn(required(payments[0]), 'worker-1-a', { processor: 'fallback', requestedAtMs: Date.now() })
+  await functions.bury(required(last), 'status 400')
   assert.equal((await observe(redis, keys)).deadLetterCount, 1)
 })
 

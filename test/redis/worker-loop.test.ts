@@ -49,6 +49,7 @@ function startLoop(t: TestContext, functions: Functions) {
     routing: { ...readConfig(ROUTING_VARIABLES, {}), breakerOpenMs: 10 },
     exchangeEveryMs: 0,
     nowMs: Date.now,
+    requestedAtMs: Date.now,
     tally: createTally(),
     log: createLog('test', 'silent')
   })
@@ -63,7 +64,7 @@ function startLoop(t: TestContext, functions: Functions) {
 
 async function settledOnce(functions: Functions, keys: Keys) {
   await eventually('the queue is empty', PATIENCE_MS, async () => await redis.xlen(keys.queue) === 0)
-  assert.deepEqual((await functions.sum({})).default, { requests: 1n, cents: 1_990n })
+  assert.deepEqual((await functions.sumOfAll()).default, { requests: 1n, cents: 1_990n })
 }
 
 test('a payment that a successor took over, and that comes back to us, is not worked on twice', async t => {
@@ -76,7 +77,7 @@ test('a payment that a successor took over, and that comes back to us, is not wo
   // As a worker does that takes us for dead, and as we do when that worker dies.
   const entryId = required((await functions.pending('me', 1))[0])
   await functions.reclaim('other', [entryId])
-  loop.adopt(await functions.reclaim('me', [entryId]))
+  loop.adopt((await functions.reclaim('me', [entryId])).payments)
 
   stored.set(payment.correlationId, attempt.requestedAtMs)
   attempt.answer({ kind: 'booked' })
@@ -92,7 +93,7 @@ test('a payment that was refused after a successor took it over stays with its p
   const first = await eventually('it is sent', PATIENCE_MS, () => attempts[0])
   const entryId = required((await functions.pending('me', 1))[0])
   await functions.reclaim('other', [entryId])
-  const [reclaimed] = await functions.reclaim('me', [entryId])
+  const { payments: [reclaimed] } = await functions.reclaim('me', [entryId])
   loop.adopt([required(reclaimed)])
 
   first.answer({ kind: 'not-booked', reason: 'status 500' })
@@ -100,7 +101,7 @@ test('a payment that was refused after a successor took it over stays with its p
   assert.match(required(await redis.hget(keys.inFlight, entryId)), /^default .* unresolved$/)
 
   // The heartbeat finds it pending for us and unheard of.
-  loop.adopt(await functions.reclaim('me', [entryId]))
+  loop.adopt((await functions.reclaim('me', [entryId])).payments)
   const second = await eventually('it is sent again', PATIENCE_MS, () => attempts[1])
   assert.equal(second.requestedAtMs, first.requestedAtMs)
   second.answer({ kind: 'booked' })

@@ -33,6 +33,7 @@ export class WaitingQueue {
   #refusedCount = 0
   #newFrom = 0
   #newTo = 0
+  #nowMs = 0
 
   /** @param arrivals when each payment arrives, also those to come */
   constructor(arrivals: Float64Array) {
@@ -59,12 +60,13 @@ export class WaitingQueue {
 
   /** Lets in what has arrived by now. */
   advance(nowMs: number): void {
+    this.#nowMs = nowMs
     this.#newTo = this.#arrivedBy(nowMs, this.#newTo)
   }
 
   /** As `take` in library.lua. */
   take(countMax: number, only?: Restriction): Range[] {
-    const acceptedUntilMs = only && 'acceptedUntilMs' in only ? only.acceptedUntilMs : Infinity
+    const acceptedUntilMs = only && 'acceptedAgoMs' in only ? this.#nowMs - only.acceptedAgoMs : Infinity
     const leaveCount = only && 'leaveCount' in only ? only.leaveCount : 0
     let wanted = Math.min(countMax, this.count - leaveCount)
     const taken: Range[] = []

@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { after } from 'node:test'
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import { createIdPeriods } from '../../shared/id-memory.ts'
 import { createKeys, type Keys } from '../../shared/keys.ts'
 import { createLog } from '../../shared/log.ts'
 import { connectRedis } from '../../shared/redis/connect.ts'
@@ -19,7 +18,6 @@ export type TestRedis = {
   isolate: () => Promise<{ keys: Keys; functions: Functions }>
 }
 
-export const TEST_PERIODS = createIdPeriods(24)
 
 /** A real redis-server on a unix socket in a temporary folder; ends with the test file. */
 export async function startTestRedis(args: readonly string[] = []): Promise<TestRedis> {
@@ -41,7 +39,7 @@ export async function startTestRedis(args: readonly string[] = []): Promise<Test
     url: `unix:${socket}`,
     async isolate() {
       const keys = createKeys(`test-${randomUUID()}`)
-      const functions = createFunctions(redis, keys, TEST_PERIODS)
+      const functions = createFunctions(redis, keys, 24)
       await functions.createGroup()
       return { keys, functions }
     }

@@ -3,29 +3,43 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { createIdPeriods, parseIdRecord, settledIdRecord } from '../../shared/id-memory.ts'
+import { digitsAt, digitsOf, parseIdRecord, periodFrom, periodOfNodes, settledIdRecord, uuidOf } from '../../shared/id-memory.ts'
 import { renderTable } from '../../shared/table.ts'
 
-const periods = createIdPeriods(24)
+const HOUR_MS = 3_600_000
 
-test('the place of an id is readable and loses no digit', () => {
-  const period = periods.at(Date.parse('2026-11-21T07:48:20.123Z'))
-  assert.deepEqual(periods.place('4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3', period), {
-    node: '2026-11-21T00:0b3', field: '4a7901b87d264d9daa194dc1c7cf6'
-  })
+test('an id is read back from its place', () => {
+  const digits = digitsOf('4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3')
+  assert.equal(digits, '4a7901b87d264d9daa194dc1c7cf60b3')
   for (let count = 0; count < 100; count++) {
     const id = randomUUID()
-    const { node, field } = periods.place(id, period)
-    assert.equal(field + node.slice(-3), id.replaceAll('-', ''))
+    for (const length of [3, 4, 5]) {
+      const node = `{payments}:ids:2026-11-21T00:${digitsOf(id).slice(-length)}`
+      assert.equal(uuidOf(digitsAt(node, digitsOf(id).slice(0, 29))), id)
+    }
   }
 })
 
-test('periods follow one another without a gap', () => {
-  fc.assert(fc.property(fc.integer({ min: 1, max: 8_760 }), fc.integer({ min: 0, max: 4_000_000_000_000 }), (hours, timeMs) => {
-    const { at, lengthMs } = createIdPeriods(hours)
-    assert.equal(at(timeMs + lengthMs), at(timeMs) + 1)
-    assert(at(timeMs) * lengthMs <= timeMs && timeMs < (at(timeMs) + 1) * lengthMs)
-  }))
+test('a period is named by its start, to the hour where it is a whole one', () => {
+  const nowMs = Date.parse('2026-11-21T07:48:20.123Z')
+  const aligned = { name: '2026-11-21T00', startMs: Date.parse('2026-11-21T00:00Z'), endMs: Date.parse('2026-11-22T00:00Z'), forgottenMs: Date.parse('2026-11-23T00:00Z') }
+  assert.deepEqual(periodFrom(nowMs, 0, 24), aligned)
+  // A period of an hour began at 07:00: one that remembers for longer can't begin before that.
+  assert.deepEqual(periodFrom(nowMs, Date.parse('2026-11-21T07:00Z'), 24), { ...aligned, name: '2026-11-21T07:48:20.123Z', startMs: nowMs })
+  // As version 0.1 had it.
+  assert.deepEqual(periodOfNodes(aligned.name, aligned.forgottenMs), aligned)
+})
+
+test('a period begins after the newest one, holds now, and is remembered for as long as was asked', () => {
+  fc.assert(fc.property(
+    fc.integer({ min: 1, max: 8_760 }), fc.integer({ min: 0, max: 4_000_000_000_000 }), fc.integer({ min: -400 * 24 * HOUR_MS, max: HOUR_MS }),
+    (hours, nowMs, newestMs) => {
+      const newestStartMs = Math.max(0, nowMs + newestMs)
+      const { startMs, endMs, forgottenMs } = periodFrom(nowMs, newestStartMs, hours)
+      assert(startMs > newestStartMs || (startMs === 0 && newestStartMs === 0) || startMs === newestStartMs + 1)
+      assert(endMs > nowMs && endMs > startMs && endMs % (hours * HOUR_MS) <= 1)
+      assert.equal(forgottenMs - endMs, hours * HOUR_MS)
+    }))
 })
 
 test('what is written about an id is read back', () => {

@@ -10,8 +10,9 @@ test('answers to a payment', () => {
   assert.equal(kindOf(200), 'booked')
   assert.equal(kindOf(422), 'already-booked')
   assert.equal(kindOf(500), 'not-booked')
-  assert.equal(kindOf(429), 'not-booked')
-  for (const status of [400, 401, 404, 415]) assert.equal(kindOf(status), 'rejected')
+  // What is wrong with an address, a token or a proxy is not the payment's fault.
+  for (const status of [401, 402, 403, 404, 405, 408, 409, 421, 429, 451, 499]) assert.equal(kindOf(status), 'not-booked', String(status))
+  for (const status of [400, 413, 415]) assert.equal(kindOf(status), 'rejected', String(status))
   // These may come from somebody between us and the processor, who knows nothing.
   for (const status of [201, 302, 502, 503, 504]) assert.equal(kindOf(status), 'unknown', String(status))
   for (const body of ['', 'OK', '{"message":"pay', '\u0000\u0001', '1', 'null']) assert.equal(kindOf(200, body), 'unknown', body)

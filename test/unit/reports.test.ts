@@ -57,12 +57,12 @@ test('a worker tells of each processor what it has there and what of late came o
   const tally = createWorkerTally()
   const report = createWorkerReport(IDENTITY, tally, LIMITS)
   const view = { default: { breaker: CLOSED, inFlightCount: 3 }, fallback: { breaker: CLOSED, inFlightCount: 0 } }
-  report(PROCESS, view, 0)
+  report(PROCESS, view, [], 0)
   tally.default.answers.booked += 4
   tally.default.answers['not-booked'] += 1
   tally.default.settled += 4
   record(tally.default.latency, 30, 5)
-  const { processors } = report(PROCESS, view, 1_000)
+  const { processors } = report(PROCESS, view, [], 1_000)
   assert.deepEqual([processors.default.inFlight, processors.default.settledPerSecond], [3, 4])
   assert.deepEqual(processors.default.recent.answers, { booked: 4, 'already-booked': 0, 'not-booked': 1, rejected: 0, unknown: 0 })
   assert.deepEqual(processors.default.breaker, { state: 'CLOSED', sinceMs: null })

@@ -16,7 +16,7 @@ const NOW_MS = 1_000_000
 const opened = (sinceMs: number, probedAtMs = sinceMs, refusedSentAtMs = sinceMs): Breaker => ({ state: 'open', sinceMs, probedAtMs, refusedSentAtMs })
 const OPEN = opened(NOW_MS - 99)
 const DUE = opened(NOW_MS - 100)
-const AGED = { acceptedUntilMs: NOW_MS - 10_000 }
+const AGED = { acceptedAgoMs: 10_000 }
 
 type Given = Partial<Pick<RoutingFacts, 'tookAtMs' | 'waitingCount' | 'workerCount'>> & Record<'default' | 'fallback', Partial<ProcessorFacts>>
 
@@ -50,7 +50,7 @@ test('once default has failed for as long as payments wait for it, they wait for
     return chooseTakes(facts, { ...PARAMETERS, ...changed })[0]?.only
   }
   assert.deepEqual(until(9_999), AGED)
-  assert.deepEqual(until(10_000), { acceptedUntilMs: NOW_MS - 4_000 })
+  assert.deepEqual(until(10_000), { acceptedAgoMs: 4_000 })
   // Never for more.
   assert.deepEqual(until(10_000, { fallbackWaitMs: 20_000 }), AGED)
 })
@@ -132,7 +132,7 @@ test('the longer payments may wait, the fewer fallback may get', () => {
     const take = chooseTakes(facts, { ...PARAMETERS, ...changed }).find(each => each.processor === 'fallback')
     if (take?.only === undefined) return take?.countMax ?? 0
     const { only } = take
-    const allowed = 'leaveCount' in only ? 1_000 - only.leaveCount : 1_000 - Math.ceil((NOW_MS - only.acceptedUntilMs) / 50)
+    const allowed = 'leaveCount' in only ? 1_000 - only.leaveCount : 1_000 - Math.ceil(only.acceptedAgoMs / 50)
     return Math.min(take.countMax, Math.max(0, allowed))
   }
   const wait = fc.integer({ min: 0, max: 60_000 })

@@ -10,7 +10,8 @@ const READING: Reading = {
     atMs: Date.parse('2026-11-21T12:00:00.000Z'), unsettledCount: 3, inFlightCount: 3, deadLetterCount: 0, oldestAcceptedAtMs: null,
     oldestWaitingAcceptedAtMs: null, preferred: 'default', health: { default: null, fallback: null }, hasMonitor: true, workers: [], reports: [],
     audit: null,
-    redis: { usedBytes: 1, maxBytes: null, keepsLog: true, canWriteLog: true, canRewriteLog: true, evictionPolicy: 'noeviction' }
+    redis: { usedBytes: 1, maxBytes: null, keepsLog: true, canWriteLog: true, canRewriteLog: true, evictionPolicy: 'noeviction' },
+    totalsExactSince: null
   },
   totals: { default: { requests: 0n, cents: 0n }, fallback: { requests: 0n, cents: 0n } }
 }

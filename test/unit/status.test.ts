@@ -57,7 +57,8 @@ const HEALTHY: Observation = {
   workers: [{ name: 'worker-1-a', seenAtMs: NOW_MS - 200, pendingCount: 4 }],
   reports: [received(gateway('gateway-1')), received(gateway('gateway-2')), received(worker('worker-1')), received(MONITOR)],
   audit: null,
-  redis: { usedBytes: 5_242_880, maxBytes: 58_720_256, keepsLog: true, canWriteLog: true, canRewriteLog: true, evictionPolicy: 'noeviction' }
+  redis: { usedBytes: 5_242_880, maxBytes: 58_720_256, keepsLog: true, canWriteLog: true, canRewriteLog: true, evictionPolicy: 'noeviction' },
+  totalsExactSince: null
 }
 
 function figures(changes: Partial<Observation> = {}): Figures {

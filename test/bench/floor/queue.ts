@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
-import { createIdPeriods } from '../../../shared/id-memory.ts'
 import { createKeys } from '../../../shared/keys.ts'
 import { createLog } from '../../../shared/log.ts'
 import { centsFromDigits } from '../../../shared/money.ts'
@@ -25,7 +24,7 @@ export async function openQueue(kind: string, socketPath: string): Promise<Queue
 
 async function ourQueue(redis: Redis): Promise<Omit<Queue, 'close'>> {
   await loadLibrary(redis)
-  const functions = createFunctions(redis, createKeys(), createIdPeriods(24))
+  const functions = createFunctions(redis, createKeys(), 24)
   await functions.createGroup()
   return {
     accept: payments => functions.accept(payments, 100_000_000),
