@@ -34,7 +34,7 @@ export function createKeys(tag = 'payments') {
     idNodes: `${prefix}ids:`,
     /** Pattern for SCAN that finds every hash of ids. */
     idsPattern: `${prefix}ids:*`,
-    /** Hash: seen, ahead; the time that decides, which never goes back; see library.lua. */
+    /** Hash: seen, clock; the time that decides, which never goes back; see library.lua. */
     clock: `${prefix}clock`,
     /** Sorted set, worker name → its last sign of life in ms since 1970. */
     workers: `${prefix}workers`,

@@ -1,7 +1,7 @@
 // node compose/local/setup.mjs [--no-servers | --browser | --tests | --engine] SCRIPT [arguments…]
 //
 // What every npm script begins with: makes this clone ready (npm packages, then redis-server and haproxy, with --browser
-// Chromium as well, with --tests promtool too, or a container engine), then runs SCRIPT on the Node 22 that the npm packages bring along. Runs itself
+// Chromium as well, with --tests promtool and libfaketime too, or a container engine), then runs SCRIPT on the Node 22 that the npm packages bring along. Runs itself
 // on any Node from 20, without packages. Says nothing when nothing is missing. Exit codes: SCRIPT's own; 2 when something is missing that it cannot install.
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { ensurePackages } from './setup/packages.mjs'
 import { findExecutable } from './setup/apt.mjs'
 import { ensureEngine } from './setup/engine.mjs'
-import { ensurePromtool } from './setup/promtool.mjs'
+import { ensureUnpacked } from './setup/unpacked.mjs'
 import { ensureServers, ensureServersAndBrowser } from './setup/servers.mjs'
 import { SetupError } from './setup/run.mjs'
 
@@ -37,7 +37,7 @@ async function main() {
 
 function ensureTestTools() {
   ensureServersAndBrowser()
-  ensurePromtool(repository)
+  ensureUnpacked(repository)
 }
 
 /** Runs it as if it had been called directly: same terminal, signals, exit code. */

@@ -68,6 +68,7 @@ export function planStack(layout: StackLayout): PartPlan[][] {
       join(repository, 'compose/redis.conf'), '--unixsocket', redisPath, '--dir', join(directory, 'redis'),
       ...layout.redisArguments ?? []
     ],
+    environment: { ...baseEnvironment(), ...layout.environment?.redis },
     isReady: () => redisAnswers(redisPath)
   })
   const models = modelPorts === undefined ? [] : [

@@ -8,7 +8,7 @@ import { isListening } from './readiness.ts'
 import { planStack, redisPathOf, type StackLayout } from './stack-plans.ts'
 
 export type Environment = Record<string, string>
-export type Role = 'gateway' | 'worker' | 'monitor' | 'processor'
+export type Role = 'redis' | 'gateway' | 'worker' | 'monitor' | 'processor'
 
 export type StackOptions = {
   /** Sockets, Redis's data and the logs; made if missing. Its path can have 90 bytes or so: sockets are in it. */

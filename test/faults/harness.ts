@@ -46,11 +46,12 @@ export async function startFaultStack(own: Own, options: FaultStackOptions = {})
   const redisPath = join(directory, 'redis.sock')
   const proxy = (name: string) => startRedisProxy(own, join(directory, `${name}.sock`), redisPath)
   const proxies = { gateway: await proxy('to-redis-g'), worker: await proxy('to-redis-w') }
-  const { gateway, worker, monitor, processor } = options.environment ?? {}
+  const { redis: ofRedis, gateway, worker, monitor, processor } = options.environment ?? {}
   const stack = await startStack({
     ...options,
     directory,
     environment: {
+      redis: { ...ofRedis },
       gateway: { REDIS_URL: proxies.gateway.url, ...PATIENT_GATEWAY, ...gateway },
       worker: { REDIS_URL: proxies.worker.url, ...QUICK_WORKER, ...worker },
       monitor: { REDIS_URL: proxies.worker.url, ...monitor },

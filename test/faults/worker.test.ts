@@ -128,7 +128,7 @@ describe('a worker whose connection to Redis breaks', { timeout: STUCK_AFTER_MS 
       await happened
       await assertSettlesAndAddsUp(fault, traffic)
     }
-    const recoveries = readFileSync(stack.part('worker-1').logPath, 'utf8').match(/"reclaimed":30,"msg":"took over own payments/g)
+    const recoveries = readFileSync(stack.part('worker-1').logPath, 'utf8').match(/"reclaimed":30,"freed":0,"msg":"took over own payments/g)
     assert.equal(recoveries?.length, 2, 'once for each reply that was lost')
   })
 
