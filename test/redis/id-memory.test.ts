@@ -239,3 +239,19 @@ test('a dead letter that is no payment stops nothing, is not redriven, and can b
   assert.equal(await functions.discard(made), 'gone')
   assert.equal(await functions.redrive(letter), 'redriven')
 })
+
+test('a remembered id takes at most 64 bytes, also at 1,000 a second', async () => {
+  const { keys, functions } = await isolate()
+  // Of the ids of a day those that end with 000, a 4096th: their nodes are as full as those of all.
+  const payments = newPayments(Math.round(86_400_000 / 4_096)).map(({ correlationId, cents: amount }) => ({ correlationId: `${correlationId.slice(0, 33)}000`, cents: amount }))
+  for (let at = 0; at < payments.length; at += 200) {
+    await functions.accept(payments.slice(at, at + 200), 1_000_000)
+    const { payments: taken } = await functions.take('worker', AT_DEFAULT, 200)
+    await functions.settle('default', taken)
+  }
+  const usedBytes = async () => Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1])
+  const before = await usedBytes()
+  await redis.del(...await redis.keys(keys.idsPattern))
+  const bytes = (before - await usedBytes()) / payments.length
+  assert(bytes > 40 && bytes <= 64, `${bytes} bytes`)
+})
