@@ -20,8 +20,8 @@ local LAST = ' last'
 
 -- As shared/money.ts has it: what Redis can add up 92 million times in 64 bits.
 local CENTS_MAX = 100000000000
-local HEX = '[0-9a-f]'
-local UUID = '^' .. HEX:rep(8) .. ('%-' .. HEX:rep(4)):rep(3) .. '%-' .. HEX:rep(12) .. '$'
+-- Tells where its dashes are: a third of what a pattern for each digit costs.
+local UUID = '^%x+()%-%x+()%-%x+()%-%x+()%-%x+$'
 
 -- An id of a period stands in the node of its last three digits; where that is full, in the one of its last four, then five.
 local DIGITS_MIN, DIGITS_MAX = 3, 5
@@ -61,13 +61,19 @@ local function until_entry(clock, age_ms)
   return age_ms == '' and '+' or whole(time_of(clock) - age_ms)
 end
 
+local function is_uuid(text)
+  if #text ~= 36 then return false end
+  local first, second, third, fourth = text:match(UUID)
+  return first == 9 and second == 14 and third == 19 and fourth == 24 and text:lower() == text
+end
+
 -- Why an entry of the queue is no payment, or nil if it is one.
 local function fault_of(fields)
   if #fields ~= 4 or fields[1] ~= 'correlationId' or fields[3] ~= 'cents' then
     return 'it wants the fields correlationId and cents, in this order, and no other'
   end
   local correlation_id, cents = fields[2], fields[4]
-  if #correlation_id ~= 36 or not correlation_id:find(UUID) then return 'correlationId is no UUID in lower case' end
+  if not is_uuid(correlation_id) then return 'correlationId is no UUID in lower case' end
   if #cents > 12 or not cents:find('^[1-9]%d*$') or tonumber(cents) > CENTS_MAX then
     return 'cents is no whole number from 1 to ' .. whole(CENTS_MAX)
   end
@@ -93,12 +99,18 @@ local function append_payment(flat, entry)
   flat[#flat + 1] = entry[2][4]
 end
 
+-- What was read last, and what that meant: it changes once in a retention, and is read by each call.
+local parsed_periods = {}
+
 --[[
 The periods whose ids are remembered, the newest first. In Redis a hash: name -> "<start> <end> <forgotten> <digits>", three times
 in ms and the most digits that a node of it has. The names begin the names of its nodes.
 ]]
 local function read_periods(key)
-  local flat, periods = redis.call('HGETALL', key), {}
+  local flat = redis.call('HGETALL', key)
+  local text = table.concat(flat, ' ')
+  if parsed_periods[key] and parsed_periods[key].text == text then return parsed_periods[key].periods end
+  local periods = {}
   for at = 1, #flat, 2 do
     local start_ms, end_ms, forgotten_ms, digits = flat[at + 1]:match('^(%d+) (%d+) (%d+) (%d)$')
     assert(start_ms, key .. ' holds something else than a period under ' .. flat[at])
@@ -107,6 +119,7 @@ local function read_periods(key)
     }
   end
   table.sort(periods, function(a, b) return a.start_ms > b.start_ms end)
+  parsed_periods[key] = { text = text, periods = periods }
   return periods
 end
 
@@ -128,7 +141,8 @@ end
 -- The record of an id and the node where it stands, or nil. `digits` is the id without its dashes.
 local function find_id(nodes, periods, digits)
   local field = digits:sub(1, -DIGITS_MIN - 1)
-  for _, period in ipairs(periods) do
+  for index = 1, #periods do
+    local period = periods[index]
     for length = DIGITS_MIN, period.digits do
       local node = nodes .. period.name .. ':' .. digits:sub(-length)
       local known = redis.call('HGET', node, field)
@@ -154,9 +168,9 @@ local function remember(nodes, periods_key, period, digits, record)
   end
 end
 
--- Queues a payment and remembers its id. The first half of an entry's id is when it was accepted, by the time that decides.
-local function enqueue(queue, periods_key, nodes, period, now_ms, digits, correlation_id, cents)
-  local entry_id = redis.pcall('XADD', queue, whole(now_ms) .. '-*', 'correlationId', correlation_id, 'cents', cents)
+-- Queues a payment and remembers its id. `now_id` begins the entry's id: when it was accepted, by the time that decides.
+local function enqueue(queue, periods_key, nodes, period, now_id, digits, correlation_id, cents)
+  local entry_id = redis.pcall('XADD', queue, now_id, 'correlationId', correlation_id, 'cents', cents)
   if type(entry_id) == 'table' then
     -- Something in the queue is younger than now: somebody else put it there.
     entry_id = redis.call('XADD', queue, '*', 'correlationId', correlation_id, 'cents', cents)
@@ -186,7 +200,7 @@ local function accept(keys, args)
   if not period then return no_period end
 
   local room = tonumber(args[1]) - redis.call('XLEN', queue)
-  local letters = {}
+  local now_id, letters = whole(now_ms) .. '-*', {}
   for payment = 1, (#args - 2) / 3 do
     local digits, correlation_id, cents = args[payment * 3], args[payment * 3 + 1], args[payment * 3 + 2]
     local known = find_id(nodes, periods, digits)
@@ -195,7 +209,7 @@ local function accept(keys, args)
     elseif room <= 0 then
       letters[payment] = 'F'
     else
-      enqueue(queue, periods_key, nodes, period, now_ms, digits, correlation_id, cents)
+      enqueue(queue, periods_key, nodes, period, now_id, digits, correlation_id, cents)
       room = room - 1
       letters[payment] = 'A'
     end
@@ -270,7 +284,8 @@ local function take(keys, args)
   local found, records = 0, {}
   local function hand_out(entries)
     found = found + #entries
-    for _, entry in ipairs(entries) do
+    for index = 1, #entries do
+      local entry = entries[index]
       local reason = fault_of(entry[2])
       if reason then
         set_aside(queue, in_flight, dead_letters, group, entry, reason, malformed)
@@ -304,7 +319,7 @@ local function take(keys, args)
   end
 
   if #records > 0 then redis.call('HSET', in_flight, unpack(records)) end
-  if found > 0 then taken[2] = redis.call('XLEN', queue) - redis.call('HLEN', in_flight) end
+  taken[2] = waiting - (#records + #malformed) / 2
   if found < wanted then
     local newest = redis.call('XREVRANGE', queue, '+', '-', 'COUNT', 1)
     taken[1] = newest[1] and newest[1][1] or '0-0'
@@ -313,18 +328,18 @@ local function take(keys, args)
 end
 
 --[[
-Adds increments { hash, field, by how much, ... } to the totals: all of them, or none and the error of the one that Redis refused,
-because something else than a whole number stands there, or one that is too large.
+Adds increments to the totals, from the argument `first` on: index of the hash in KEYS, field, by how much, ... All of them, or none
+and the error of the one that Redis refused, because something else than a whole number stands there, or one that is too large.
 ]]
-local function add_to_totals(increments)
-  for at = 1, #increments, 3 do
-    local sum = redis.pcall('HINCRBY', increments[at], increments[at + 1], increments[at + 2])
+local function add_to_totals(keys, args, first)
+  for at = first, #args, 3 do
+    local sum = redis.pcall('HINCRBY', keys[tonumber(args[at])], args[at + 1], args[at + 2])
     if type(sum) == 'table' then
-      for before = 1, at - 3, 3 do
-        local key, field = increments[before], increments[before + 1]
-        if redis.call('HINCRBY', key, field, '-' .. increments[before + 2]) == 0 then redis.call('HDEL', key, field) end
+      for before = first, at - 3, 3 do
+        local key, field = keys[tonumber(args[before])], args[before + 1]
+        if redis.call('HINCRBY', key, field, '-' .. args[before + 2]) == 0 then redis.call('HDEL', key, field) end
       end
-      return redis.error_reply(string.format('TOTALS %s %s: %s', increments[at], increments[at + 1], sum.err))
+      return redis.error_reply(string.format('TOTALS %s %s: %s', keys[tonumber(args[at])], args[at + 1], sum.err))
     end
   end
 end
@@ -371,13 +386,7 @@ local function settle(keys, args)
   local periods = read_periods(keys[3])
 
   -- First, because this is what can fail.
-  local increments = {}
-  for index = count * 3 + 5, #args, 3 do
-    increments[#increments + 1] = keys[tonumber(args[index])]
-    increments[#increments + 1] = args[index + 1]
-    increments[#increments + 1] = args[index + 2]
-  end
-  local refused = add_to_totals(increments)
+  local refused = add_to_totals(keys, args, count * 3 + 5)
   if refused then return refused end
 
   redis.call('HDEL', in_flight, unpack(ids))
@@ -537,7 +546,7 @@ local function redrive(keys, args)
   if known and known ~= cents .. ' dead-letter' then return 'known' end
   redis.call('XDEL', keys[2], args[1])
   if known then redis.call('HDEL', node, field) end
-  enqueue(keys[1], keys[4], keys[5], period, now_ms, args[3], correlation_id, cents)
+  enqueue(keys[1], keys[4], keys[5], period, whole(now_ms) .. '-*', args[3], correlation_id, cents)
   return 'redriven'
 end
 
