@@ -59,7 +59,7 @@ function addSystemMetrics(metrics: Metrics, status: StatusSource): void {
   gauge('payments_in_flight', 'Payments sent to a processor and not settled.', ({ queue }) => queue.inFlight)
   gauge('payments_unsettled_oldest_age_seconds', 'How long ago the oldest payment was accepted that is not settled; 0 when there is none.',
     ({ queue }) => queue.oldestSeconds ?? 0)
-  gauge('payment_dead_letters', 'Payments that a processor refused for good.', ({ queue }) => queue.deadLetters)
+  gauge('payment_dead_letters', 'Payments that both processors refused for good, and entries of the queue that were no payment.', ({ queue }) => queue.deadLetters)
   gauge('payment_workers_alive', 'Workers that live.', ({ workers }) => workers.filter(({ isAlive }) => isAlive).length)
   gauge('payment_gateways_alive', 'Gateways that live.', ({ gateways }) => gateways.filter(({ isAlive }) => isAlive).length)
   gauge('payment_health_polled', 'Whether some health monitor polls the processors.', ({ isPolled }) => isPolled ? 1 : 0)

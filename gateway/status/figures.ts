@@ -4,7 +4,7 @@ import type { Observation, RedisFigures } from '../../shared/redis/observe.ts'
 import { foundEqual } from '../../shared/report/audit-result.ts'
 import { countOf, fromSparse, meanMs, quantileMs, sumOf } from '../../shared/report/histogram.ts'
 import {
-  ACCEPT_OUTCOMES, SEND_OUTCOMES, type AcceptOutcome, type BreakerState, type LaneReport, type PollReport, type ReportOf, type SendOutcomeKind
+  ACCEPT_OUTCOMES, SEND_OUTCOMES, type AcceptOutcome, type BreakerState, type LaneReport, type PollReport, type ReportOf, type SendOutcomeKind, type TroubleReport
 } from '../../shared/report/report.ts'
 import { feeOf, moneyFigures, type Fees, type MoneyFigures } from './money.ts'
 import { whyPreferred } from './preferred.ts'
@@ -36,7 +36,7 @@ export type GatewayFigures = ProcessSign & {
   connections: number
   refusing: { reason: string; since: string; answers: number } | null
 }
-export type WorkerFigures = ProcessSign & { pending: number }
+export type WorkerFigures = ProcessSign & { pending: number; troubles: (Omit<TroubleReport, 'sinceMs'> & { since: string })[] }
 export type MonitorFigures = ProcessSign & { isActive: boolean; polls: Record<ProcessorName, (Omit<PollReport, 'atMs'> & { at: string }) | null> }
 
 /** What the last audit found, ours minus the processor's; amounts in cents. */
@@ -141,7 +141,7 @@ export function figuresOf({ observation, totals }: Reading, fees: Fees): Figures
     money: moneyFigures(totals, fees),
     audit: auditFigures(observation),
     gateways: gateways.flatMap(({ sign, report }) => report ? [gatewayFigures(sign, report)] : []),
-    workers: workers.map(({ sign, pendingCount }) => ({ ...sign, pending: pendingCount })),
+    workers: workers.map(({ sign, report, pendingCount }) => ({ ...sign, pending: pendingCount, troubles: sign.isAlive ? troublesOf(report) : [] })),
     monitors: monitors.flatMap(({ sign, report }) => report ? [monitorFigures(sign, report)] : []),
     redis: observation.redis
   }
@@ -173,6 +173,10 @@ function gatewayFigures(sign: ProcessSign, { acceptedPerSecond, connections, ref
     connections: sign.isAlive ? connections : 0,
     refusing: refusing && sign.isAlive ? { reason: refusing.reason, since: iso(refusing.sinceMs), answers: recent.answers.refused } : null
   }
+}
+
+function troublesOf(report: ReportOf<'worker'> | undefined): WorkerFigures['troubles'] {
+  return (report?.troubles ?? []).map(({ what, reason, sinceMs }) => ({ what, reason, since: iso(sinceMs) }))
 }
 
 function monitorFigures(sign: ProcessSign, { isActive, polls }: ReportOf<'monitor'>): MonitorFigures {

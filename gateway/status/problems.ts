@@ -1,6 +1,6 @@
 import { signedDecimalFromCents } from '../../shared/money.ts'
 import { PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
-import type { Figures, ProcessorFigures } from './figures.ts'
+import type { Figures, ProcessorFigures, WorkerFigures } from './figures.ts'
 import type { ProcessSign } from './processes.ts'
 import { clock, counted, duration, listed, megabytes, words } from './words.ts'
 
@@ -65,7 +65,7 @@ function gatewayProblems({ gateways }: Figures): string[] {
   return [...refusing, ...gateways.filter(isSilent).map(gateway => `${silence(gateway)}. Its clients are served by the others.`)]
 }
 
-function workerProblems({ workers }: Figures): string[] {
+function workerProblems({ workers, at }: Figures): string[] {
   const alive = workers.filter(({ isAlive }) => isAlive)
   const silent = workers.filter(isSilent).map(worker => {
     const what = worker.pending === 0 ? 'It holds no payments.' : alive.length > 0
@@ -73,7 +73,14 @@ function workerProblems({ workers }: Figures): string[] {
       : `${counted(worker.pending, 'payment')} it has will be taken over when a worker lives.`
     return `${silence(worker)}. ${what}`
   })
-  return alive.length > 0 ? silent : ['No worker lives: payments are accepted and wait, and nothing is settled until one is started.', ...silent]
+  if (alive.length === 0) return ['No worker lives: payments are accepted and wait, and nothing is settled until one is started.', ...silent]
+  return [...workers.flatMap(worker => worker.troubles.map(trouble => troubleOfWorker(worker.label, trouble, at))), ...silent]
+}
+
+function troubleOfWorker(label: string, { what, reason, since }: WorkerFigures['troubles'][number], at: string): string {
+  const lasting = `for ${duration((Date.parse(at) - Date.parse(since)) / 1_000)} since ${clock(since)}: ${reason.replace(/\.$/, '')}.`
+  return what === 'heartbeat' ? `${label} can not send its heartbeat ${lasting} What dead workers had is not taken over meanwhile.`
+    : `${label} can not settle or take payments ${lasting}`
 }
 
 function processorProblems({ processors }: Figures): string[] {
@@ -131,8 +138,8 @@ function queueProblems({ queue, acceptedPerSecond, settledPerSecond }: Figures):
     problems.push(`A payment that was accepted ${duration(oldestSeconds)} ago is still in flight: its outcome is open, and it stays at its processor until that tells.`)
   }
   if (deadLetters > 0) {
-    problems.push(`${counted(deadLetters, 'dead letter waits', 'dead letters wait')}: a processor refused these payments for good. ` +
-      '`npm run redrive` shows them and puts them back.')
+    problems.push(`${counted(deadLetters, 'dead letter waits', 'dead letters wait')}: payments that both processors refused for good, ` +
+      'or entries of the queue that were no payment. `npm run redrive` shows them.')
   }
   return problems
 }

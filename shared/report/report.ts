@@ -57,7 +57,18 @@ export type LaneReport = {
   recent: { answers: Counts<SendOutcomeKind>; latency: SparseHistogram }
 }
 
-export type WorkerReport = AnyReport & { role: 'worker'; processors: Record<ProcessorName, LaneReport> }
+/** What of a worker's work with Redis can fail while it lives: the heartbeat, which also takes over from the dead; or settling and taking. */
+export type TroubleKind = 'heartbeat' | 'exchange'
+
+/** What a worker could not do when it last tried, why, and since when. */
+export type TroubleReport = { what: TroubleKind; reason: string; sinceMs: number }
+
+export type WorkerReport = AnyReport & {
+  role: 'worker'
+  processors: Record<ProcessorName, LaneReport>
+  /** Missing or empty: none. Older workers don't tell. */
+  troubles?: TroubleReport[]
+}
 
 /** What the last poll of a processor told: well, failing, trouble (no sensible answer), or too early (429). */
 export const POLL_RESULTS = ['well', 'failing', 'trouble', 'too-early'] as const

@@ -72,7 +72,7 @@ describe('docs/operating.md', () => {
 
   it('would notice a sentence that has changed', () => {
     assert(!isSaid('Redis is quite full, 13.8 MB of 13.7 MB: new payments get 503 until some are settled, which goes on.'))
-    assert(!isSaid('4 dead letters rest: a processor refused these payments for good. `npm run redrive` shows them and puts them back.'))
+    assert(!isSaid('4 dead letters rest: payments that both processors refused for good, or entries of the queue that were no payment. `npm run redrive` shows them.'))
   })
 })
 

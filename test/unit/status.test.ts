@@ -12,7 +12,7 @@ import type { ProcessorName } from '../../shared/payment.ts'
 import type { Observation } from '../../shared/redis/observe.ts'
 import type { AuditResult } from '../../shared/report/audit-result.ts'
 import { createHistogram, record, toSparse } from '../../shared/report/histogram.ts'
-import type { BreakerState, GatewayReport, LaneReport, MonitorReport, Received, WorkerReport } from '../../shared/report/report.ts'
+import type { BreakerState, GatewayReport, LaneReport, MonitorReport, Received, TroubleReport, WorkerReport } from '../../shared/report/report.ts'
 
 const NOW_MS = Date.parse('2026-11-21T12:00:00.000Z')
 const FEES = { default: 50_000n, fallback: 150_000n }
@@ -81,6 +81,7 @@ function withReport(replacement: Received): Received[] {
 const problems = (changes: Partial<Observation> = {}) => problemsOf(figures(changes))
 const shut = (...names: ProcessorName[]) => withReport(received(worker('worker-1', Object.fromEntries(
   names.map(name => [name, lane(name === 'default' ? 'OPEN' : 'HALF_OPEN', NOW_MS - 12_000)])))))
+const troubled = (...troubles: TroubleReport[]) => withReport(received({ ...worker('worker-1'), troubles }))
 /** A breaker is open, but for ten seconds nothing was sent. */
 const quiet = (name: ProcessorName) => {
   const answers = { booked: 0, 'already-booked': 0, 'not-booked': 0, rejected: 0, unknown: 0 }
@@ -123,6 +124,14 @@ describe('figures', () => {
     assert.deepEqual(figures().money, { settled: 40_800n, fees: 2_140n, net: 38_660n, allOnFallback: { fees: 6_120n, net: 34_680n } })
   })
 
+  it('tell what a worker can not do, as long as it lives', () => {
+    const workers = (reports: Received[]) => figures({ reports, workers: [] }).workers.map(({ troubles }) => troubles)
+    assert.deepEqual(workers(troubled({ what: 'heartbeat', reason: 'WRONGTYPE', sinceMs: NOW_MS - 12_000 })),
+      [[{ what: 'heartbeat', reason: 'WRONGTYPE', since: '2026-11-21T11:59:48.000Z' }]])
+    // As a worker of an older version reports.
+    assert.deepEqual(workers(HEALTHY.reports), [[]])
+  })
+
   it('know a worker by its heartbeat alone, and forget one that was replaced', () => {
     const before = received(worker('worker-1'), 9_000, 'before')
     const now = received({ ...worker('worker-1'), startedAtMs: NOW_MS - 8_000 }, 500, 'now')
@@ -143,7 +152,7 @@ describe('problems', () => {
     ]],
     ['the books differ by a cent', { audit: audit([0n, 0n], [0n, -1n]) }, [/: ours minus those of fallback are 0 payments and -0\.01\. `npm/]],
     ['totals agree, payments don\'t', { audit: audit([0n, 0n], [0n, 0n], 2) }, [/^The books differ by the audit of .*: 2 payments differ one by one\./]],
-    ['a dead letter', { deadLetterCount: 1 }, [/^1 dead letter waits: .* refused these payments for good\. `npm run redrive`/]],
+    ['a dead letter', { deadLetterCount: 1 }, [/^1 dead letter waits: payments that both processors refused for good, or entries of the queue that were no payment\. `npm run redrive` shows them\.$/]],
     ['a worker is silent, another takes over', {
       reports: [...withReport(received(worker('worker-1'), 7_000)), received(worker('worker-2'))],
       workers: [{ name: 'worker-1-a', seenAtMs: NOW_MS - 7_000, pendingCount: 12 }]
@@ -152,6 +161,17 @@ describe('problems', () => {
       reports: withReport(received(worker('worker-1'), 7_000)), workers: [{ name: 'worker-1-a', seenAtMs: NOW_MS - 7_000, pendingCount: 1 }]
     }, [/^No worker lives: payments are accepted and wait/, /^worker-1 .* for 7\.0 s\. 1 payment it has will be taken over when a worker lives\.$/]],
     ['there never was a worker', { workers: [], reports: HEALTHY.reports.filter(({ report }) => report.role !== 'worker') }, [/^No worker lives/]],
+    ['a worker can not send its heartbeat', { reports: troubled({ what: 'heartbeat', reason: 'WRONGTYPE Operation against a key', sinceMs: NOW_MS - 12_000 }) },
+      [/^worker-1 can not send its heartbeat for 12 s since 11:59:48 UTC: WRONGTYPE Operation against a key\. What dead workers had is not taken over meanwhile\.$/]],
+    ['a worker can do neither', {
+      reports: troubled({ what: 'exchange', reason: 'NOGROUP No such key.', sinceMs: NOW_MS - 3_000 }, { what: 'heartbeat', reason: 'NOGROUP', sinceMs: NOW_MS - 1_000 })
+    }, [/^worker-1 can not settle or take payments for 3\.0 s since 11:59:57 UTC: NOGROUP No such key\.$/, /^worker-1 can not send its heartbeat for 1\.0 s/]],
+    ['a worker tells that it has no trouble', { reports: troubled() }, []],
+    ['a worker had trouble before it fell silent', {
+      reports: [...troubled({ what: 'exchange', reason: 'NOGROUP', sinceMs: NOW_MS - 9_000 }).map(each => each.report.role === 'worker' ? { ...each, seenAtMs: NOW_MS - 7_000 } : each),
+        received(worker('worker-2'))],
+      workers: []
+    }, [/^worker-1 has shown no sign of life for 7\.0 s\./]],
     ['default fails', { reports: shut('default') },
       [/^The default processor fails: its breaker is OPEN at worker-1 since 11:59:48 UTC, 12 s\. Payments wait for it for a while, then go to fallback/]],
     ['default fails and is called failing', { reports: shut('default'), health: { default: { ...WELL, failing: true }, fallback: WELL } },

@@ -29,7 +29,7 @@ const HEALTHY: ToldStatus = {
   accepting: { answers: { accepted: 500, duplicate: 0, conflict: 0, invalid: 0, refused: 0 }, latency: LATENCY },
   money: { settled: '792020.00', fees: '39601.00', net: '752419.00', allOnFallback: { fees: '118803.00', net: '673217.00' } },
   gateways: ['gateway-1', 'gateway-2'].map(label => ({ ...sign(label), acceptedPerSecond: 25, connections: 3, refusing: null })),
-  workers: [{ ...sign('worker-1'), pending: 3 }],
+  workers: [{ ...sign('worker-1'), pending: 3, troubles: [] }],
   audit: null,
   monitors: [{ ...sign('monitor-1'), isActive: true, polls: { default: { result: 'well', at: '2026-11-21T11:59:58.000Z' }, fallback: null } }],
   redis: { usedBytes: 5_242_880, maxBytes: 58_720_256, keepsLog: true, canWriteLog: true, canRewriteLog: true, evictionPolicy: 'noeviction' }
@@ -39,7 +39,7 @@ const TROUBLED: ToldStatus = {
   ...HEALTHY,
   problems: [
     'The default processor fails: its breaker is OPEN at worker-1 since 11:59:48 UTC, 12 s. Payments wait for it for a while, then go to fallback, the dearer one.',
-    '1 dead letter waits: a processor refused these payments for good. `npm run redrive` shows them and puts them back.'
+    '1 dead letter waits: payments that both processors refused for good, or entries of the queue that were no payment. `npm run redrive` shows them.'
   ],
   processors: { ...HEALTHY.processors, default: processor({ verdict: 'fails', breakers: [BREAKER_OPEN] }) }
 }
