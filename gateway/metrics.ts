@@ -66,6 +66,12 @@ function addSystemMetrics(metrics: Metrics, status: StatusSource): void {
   gauge('payment_redis_can_write_log', 'Whether the last write of Redis to its append-only log went well.', ({ redis }) => redis.canWriteLog ? 1 : 0)
   gauge('payment_redis_memory_used_bytes', 'What Redis uses, as it compares it with its limit.', ({ redis }) => redis.usedBytes)
   gauge('payment_redis_memory_max_bytes', 'The limit of Redis; missing where there is none.', ({ redis }) => redis.maxBytes)
+  metrics.gauge('payment_redis_memory_bytes', 'What of Redis\'s memory each part takes, estimated every 10 s. Of the whole system.', ['part'], async () => {
+    const memory = (await figures())?.redis.memory
+    if (!memory) return []
+    const { queueBytes, idsBytes, totalsBytes, otherBytes } = memory
+    return Object.entries({ queue: queueBytes, ids: idsBytes, totals: totalsBytes, other: otherBytes }).map(([part, bytes]) => [{ part }, bytes] as const)
+  })
   gaugeOfEach('payment_processor_said_to_fail', 'Whether its last health poll said that it is failing; missing when nothing is known.', ({ health }) =>
     health === null ? undefined : health.failing ? 1 : 0)
   gaugeOfEach('payment_processor_up', 'Whether payments get booked there, by all that is known.', ({ verdict }) => verdict === 'fails' ? 0 : 1)

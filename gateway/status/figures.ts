@@ -1,5 +1,6 @@
 import { PROCESSOR_NAMES, type PreferredProcessor, type ProcessorName } from '../../shared/payment.ts'
 import type { Totals } from '../../shared/redis/functions.ts'
+import type { MemoryParts } from '../../shared/redis/memory-parts.ts'
 import type { Observation, RedisFigures } from '../../shared/redis/observe.ts'
 import { foundEqual } from '../../shared/report/audit-result.ts'
 import { countOf, fromSparse, meanMs, quantileMs, sumOf } from '../../shared/report/histogram.ts'
@@ -50,6 +51,9 @@ export type AuditFigures = {
   differingPayments: number | null
 }
 
+/** What of Redis's memory each part takes, estimated at most 10 s ago; `otherBytes` is all the rest that Redis uses. */
+export type MemoryFigures = MemoryParts & { otherBytes: number }
+
 /** The whole system at one moment: the same figures whichever gateway tells them. Money in cents. */
 export type Figures = {
   at: string
@@ -77,13 +81,14 @@ export type Figures = {
   gateways: GatewayFigures[]
   workers: WorkerFigures[]
   monitors: MonitorFigures[]
-  redis: RedisFigures
+  /** `memory` is null where it could not be weighed. */
+  redis: RedisFigures & { memory: MemoryFigures | null }
 }
 
 /** What a gateway reads from Redis for it. */
-export type Reading = { observation: Observation; totals: Record<ProcessorName, Totals> }
+export type Reading = { observation: Observation; totals: Record<ProcessorName, Totals>; memory: MemoryParts | null }
 
-export function figuresOf({ observation, totals }: Reading, fees: Fees): Figures {
+export function figuresOf({ observation, totals, memory }: Reading, fees: Fees): Figures {
   const { atMs, oldestAcceptedAtMs, oldestWaitingAcceptedAtMs } = observation
   const gateways = processesOf('gateway', observation)
   const workers = workersOf(observation)
@@ -143,8 +148,12 @@ export function figuresOf({ observation, totals }: Reading, fees: Fees): Figures
     gateways: gateways.flatMap(({ sign, report }) => report ? [gatewayFigures(sign, report)] : []),
     workers: workers.map(({ sign, report, pendingCount }) => ({ ...sign, pending: pendingCount, troubles: sign.isAlive ? troublesOf(report) : [] })),
     monitors: monitors.flatMap(({ sign, report }) => report ? [monitorFigures(sign, report)] : []),
-    redis: observation.redis
+    redis: { ...observation.redis, memory: memory && memoryFigures(memory, observation.redis.usedBytes) }
   }
+}
+
+function memoryFigures({ queueBytes, idsBytes, totalsBytes }: MemoryParts, usedBytes: number): MemoryFigures {
+  return { queueBytes, idsBytes, totalsBytes, otherBytes: Math.max(0, usedBytes - queueBytes - idsBytes - totalsBytes) }
 }
 
 function breakerFigures(worker: string, { breaker: { state, sinceMs } }: LaneReport, atMs: number): BreakerFigures {

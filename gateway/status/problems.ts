@@ -1,6 +1,6 @@
 import { signedDecimalFromCents } from '../../shared/money.ts'
 import { PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
-import type { Figures, ProcessorFigures, WorkerFigures } from './figures.ts'
+import type { Figures, MemoryFigures, ProcessorFigures, WorkerFigures } from './figures.ts'
 import type { ProcessSign } from './processes.ts'
 import { clock, counted, duration, listed, megabytes, words } from './words.ts'
 
@@ -32,7 +32,7 @@ export function redisLostProblems(silentSeconds: number, lostAt: string, reason:
   ]
 }
 
-function redisProblems({ redis: { usedBytes, maxBytes, keepsLog, canWriteLog, canRewriteLog, evictionPolicy } }: Figures): string[] {
+function redisProblems({ redis: { usedBytes, maxBytes, keepsLog, canWriteLog, canRewriteLog, evictionPolicy, memory } }: Figures): string[] {
   const problems: string[] = []
   if (!keepsLog) problems.push('Redis keeps no append-only log: if it crashes, every accepted payment is lost. Set appendonly yes.')
   if (evictionPolicy !== 'noeviction') {
@@ -42,10 +42,19 @@ function redisProblems({ redis: { usedBytes, maxBytes, keepsLog, canWriteLog, ca
   if (!canRewriteLog) problems.push('Redis could not rewrite its append-only log, which grows until it can: look at its disk and its memory.')
   if (maxBytes === null || usedBytes < maxBytes * NEARLY_FULL) return problems
   const filled = `${megabytes(usedBytes)} of ${megabytes(maxBytes)}`
+  const largest = memory === null ? '' : ` The largest part is ${largestPart(memory)}.`
   problems.push(usedBytes >= maxBytes
-    ? `Redis is full, ${filled}: new payments get 503 until some are settled, which goes on.`
-    : `Redis is nearly full, ${filled}. When it is full, new payments get 503.`)
+    ? `Redis is full, ${filled}: new payments get 503 until some are settled, which goes on.${largest}`
+    : `Redis is nearly full, ${filled}. When it is full, new payments get 503.${largest}`)
   return problems
+}
+
+function largestPart({ queueBytes, idsBytes, totalsBytes, otherBytes }: MemoryFigures): string {
+  const parts: [name: string, bytes: number][] = [
+    ['the queue', queueBytes], ['the memory of ids', idsBytes], ['the totals', totalsBytes], ['neither queue nor ids nor totals', otherBytes]
+  ]
+  const [name, bytes] = parts.reduce((largest, part) => part[1] > largest[1] ? part : largest)
+  return `${name}, ${megabytes(bytes)}`
 }
 
 function booksProblems({ audit }: Figures): string[] {

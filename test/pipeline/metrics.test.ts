@@ -96,6 +96,16 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
     }
   })
 
+  it('tells what of Redis\'s memory each part takes, all of it together', async () => {
+    for (const part of GATEWAYS) {
+      await eventually(`${part} has weighed Redis since the payments`, PATIENCE_MS, async () => {
+        const told = await samples(part)
+        const [queue = 0, ids = 0, totals = 0, other = 0] = ['queue', 'ids', 'totals', 'other'].map(name => told.get(`payment_redis_memory_bytes{part="${name}"}`))
+        return ids > 0 && totals > 0 && queue + ids + totals + other === told.get('payment_redis_memory_used_bytes')
+      })
+    }
+  })
+
   it('counts polls of health that fail', async () => {
     await pipeline.admins.fallback.setFailing(true)
     await eventually('a poll that told so is counted', PATIENCE_MS, async () =>

@@ -9,6 +9,7 @@ import { problemsOf, redisLostProblems } from '../../gateway/status/problems.ts'
 import { renderStatus } from '../../gateway/status/render.ts'
 import { clock, counted, duration, listed, megabytes } from '../../gateway/status/words.ts'
 import type { ProcessorName } from '../../shared/payment.ts'
+import type { MemoryParts } from '../../shared/redis/memory-parts.ts'
 import type { Observation } from '../../shared/redis/observe.ts'
 import type { AuditResult } from '../../shared/report/audit-result.ts'
 import { createHistogram, record, toSparse } from '../../shared/report/histogram.ts'
@@ -60,8 +61,10 @@ const HEALTHY: Observation = {
   redis: { usedBytes: 5_242_880, maxBytes: 58_720_256, keepsLog: true, canWriteLog: true, canRewriteLog: true, evictionPolicy: 'noeviction' }
 }
 
-function figures(changes: Partial<Observation> = {}): Figures {
-  return figuresOf({ observation: { ...HEALTHY, ...changes }, totals: TOTALS }, FEES)
+const MEMORY = { queueBytes: 1_048_576, idsBytes: 2_097_152, totalsBytes: 524_288 }
+
+function figures(changes: Partial<Observation> = {}, memory: MemoryParts | null = MEMORY): Figures {
+  return figuresOf({ observation: { ...HEALTHY, ...changes }, totals: TOTALS, memory }, FEES)
 }
 
 /** An audit three hours ago that found so many payments and cents more in our books than in theirs. */
@@ -143,6 +146,34 @@ describe('figures', () => {
   })
 })
 
+describe('the memory of Redis', () => {
+  const full = { redis: { ...HEALTHY.redis, usedBytes: 53_477_376 } }
+  const parts = (queueBytes: number, idsBytes: number, totalsBytes: number) => ({ queueBytes, idsBytes, totalsBytes })
+
+  it('is told by part, and what is left is other', () => {
+    assert.deepEqual(figures().redis.memory, { ...MEMORY, otherBytes: 5_242_880 - 3_670_016 })
+    // Estimated a moment before, when there was more.
+    assert.equal(figures({}, parts(5_000_000, 1_000_000, 0)).redis.memory?.otherBytes, 0)
+    assert.equal(figures({}, null).redis.memory, null)
+  })
+
+  for (const [name, memory, told] of [
+    ['the queue', parts(31_457_280, 10_485_760, 0), 'the queue, 30\\.0 MB'],
+    ['ids', parts(1_048_576, 41_943_040, 1_048_576), 'the memory of ids, 40\\.0 MB'],
+    ['totals', parts(0, 1_048_576, 41_943_040), 'the totals, 40\\.0 MB']
+  ] as const) {
+    it(`is full of ${name}`, () => {
+      assert.match(problemsOf(figures(full, memory))[0] ?? '', new RegExp(`^Redis is nearly full, .* The largest part is ${told}\\.$`))
+      const filled = { redis: { ...HEALTHY.redis, usedBytes: 58_720_300 } }
+      assert.match(problemsOf(figures(filled, memory))[0] ?? '', new RegExp(`^Redis is full, .*, which goes on\\. The largest part is ${told}\\.$`))
+    })
+  }
+
+  it('is full of nobody knows what', () => {
+    assert.match(problemsOf(figures(full, null))[0] ?? '', /^Redis is nearly full, 51\.0 MB of 56\.0 MB\. When it is full, new payments get 503\.$/)
+  })
+})
+
 describe('problems', () => {
   const cases: [string, Partial<Observation>, RegExp[]][] = [
     ['all is well', {}, []],
@@ -198,7 +229,7 @@ describe('problems', () => {
     ['payments wait for a moment', { unsettledCount: 100, oldestAcceptedAtMs: NOW_MS - 1_500, oldestWaitingAcceptedAtMs: NOW_MS - 1_500 }, []],
     ['an outcome is open', { oldestAcceptedAtMs: NOW_MS - 90_000 },
       [/^A payment that was accepted 90 s ago is still in flight: its outcome is open, and it stays at its processor/]],
-    ['Redis is nearly full', { redis: { ...HEALTHY.redis, usedBytes: 53_477_376 } }, [/^Redis is nearly full, 51\.0 MB of 56\.0 MB\./]],
+    ['Redis is nearly full', { redis: { ...HEALTHY.redis, usedBytes: 53_477_376 } }, [/^Redis is nearly full, 51\.0 MB of 56\.0 MB\. When it is full, new payments get 503\. The largest part is neither queue nor ids nor totals, 47\.5 MB\.$/]],
     ['Redis is full', { redis: { ...HEALTHY.redis, usedBytes: 58_720_300 } }, [/^Redis is full, 56\.0 MB of 56\.0 MB: new payments get 503/]],
     ['Redis has no limit', { redis: { ...HEALTHY.redis, usedBytes: 1e12, maxBytes: null } }, []],
     ['Redis can not write', { redis: { ...HEALTHY.redis, canWriteLog: false } }, [/^Redis can not write its append-only log: look at its disk/]],
@@ -247,7 +278,7 @@ test('why a processor is preferred', () => {
 
 test('the body is JSON with problems first, and money as exact decimals', () => {
   const huge = { default: { requests: 2n ** 60n, cents: 123_456_789_012_345_678_901n }, fallback: { requests: 0n, cents: 0n } }
-  const status = { problems: [], isCurrent: true, answeredBy: 'gateway-1', ...figuresOf({ observation: { ...HEALTHY, audit: audit([-1n, -123_456_789_012_345_678_901n]) }, totals: huge }, FEES) }
+  const status = { problems: [], isCurrent: true, answeredBy: 'gateway-1', ...figuresOf({ observation: { ...HEALTHY, audit: audit([-1n, -123_456_789_012_345_678_901n]) }, totals: huge, memory: null }, FEES) }
   const body = renderStatus(status)
   assert.match(body, /^\{\s+"problems": \[\]/)
   assert.match(body, /"settled": 1234567890123456789\.01,/)

@@ -32,7 +32,10 @@ const HEALTHY: ToldStatus = {
   workers: [{ ...sign('worker-1'), pending: 3, troubles: [] }],
   audit: null,
   monitors: [{ ...sign('monitor-1'), isActive: true, polls: { default: { result: 'well', at: '2026-11-21T11:59:58.000Z' }, fallback: null } }],
-  redis: { usedBytes: 5_242_880, maxBytes: 58_720_256, keepsLog: true, canWriteLog: true, canRewriteLog: true, evictionPolicy: 'noeviction' }
+  redis: {
+    usedBytes: 5_242_880, maxBytes: 58_720_256, keepsLog: true, canWriteLog: true, canRewriteLog: true, evictionPolicy: 'noeviction',
+    memory: { queueBytes: 104_858, idsBytes: 2_097_152, totalsBytes: 1_048_576, otherBytes: 1_992_294 }
+  }
 }
 const BREAKER_OPEN = { worker: 'worker-1', state: 'OPEN' as const, since: '2026-11-21T11:59:48.000Z', openSeconds: 12 }
 const TROUBLED: ToldStatus = {
@@ -49,7 +52,7 @@ const HUGE: ToldStatus = {
   processors: { default: processor({ settled: { payments: '1152921504606846976', amount: '1234567890123456789.01', fees: '61728394506172839.45' } }), fallback: processor() },
   money: { settled: '1234567890123456789.01', fees: '61728394506172839.45', net: '1172839495617283949.56', allOnFallback: { fees: '185185183518518518.35', net: '1.00' } },
   gateways: ['a'.repeat(64), 'gateway-2'].map(label => ({ ...sign(label), acceptedPerSecond: 60_000, connections: 2_000, refusing: { reason: 'The queue is full.', since: '', answers: 5 } })),
-  redis: { ...HEALTHY.redis, usedBytes: 1e12, maxBytes: null, canWriteLog: false }
+  redis: { ...HEALTHY.redis, usedBytes: 1e12, maxBytes: null, canWriteLog: false, memory: { queueBytes: 1e12, idsBytes: 1e12, totalsBytes: 1e12, otherBytes: 1e12 } }
 }
 
 const viewOf = (status: ToldStatus): View => answered(emptyView('http://localhost:9999'), status)
@@ -70,7 +73,7 @@ describe('the picture', () => {
     assert.match(text, /^gateway-1 +0\.4 s ago +60\.0 MB +0\.4 +accepts 25\/s, 3 connections$/m)
     assert.match(text, /^worker-1 .* has 3, default CLOSED, fallback CLOSED$/m)
     assert.match(text, /^monitor-1 .* polls, default well$/m)
-    assert.match(text, /^redis memory 5\.0 MB of 56\.0 MB, 9 %$/m)
+    assert.match(text, /^redis memory 5\.0 MB of 56\.0 MB, 9 %\n {2}queue 0\.1 MB, ids 2\.0 MB, totals 1\.0 MB, other 1\.9 MB$/m)
     assert.doesNotMatch(text, /…|undefined|null|NaN/)
   })
 
@@ -114,6 +117,15 @@ describe('the picture', () => {
       }
     })
   }
+
+  it('leaves out what Redis was not weighed for, or a gateway of an older version does not tell', () => {
+    const older = { ...HEALTHY.redis, memory: undefined } as unknown as ToldStatus['redis']
+    for (const redis of [{ ...older, memory: null }, older]) {
+      const text = textOf(renderView(viewOf({ ...HEALTHY, redis }), 80))
+      assert.match(text, /^redis memory 5\.0 MB of 56\.0 MB, 9 %$/m)
+      assert.doesNotMatch(text, /ids/)
+    }
+  })
 
   it('tells huge numbers exactly', () => {
     const text = textOf(renderView(viewOf(HUGE), 120))

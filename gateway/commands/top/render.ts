@@ -143,8 +143,17 @@ function processLines({ gateways, workers, monitors, processors, redis }: ToldSt
       const text = `${line.padEnd(textWidth)}  ${rows[index]?.does ?? ''}`
       return rows[index]?.isAlive === true ? { text } : { text, tone: 'bad' as const }
     }),
-    { text: `redis memory ${filled}${redis.canWriteLog ? '' : ', CAN NOT WRITE ITS LOG'}` }
+    { text: `redis memory ${filled}${redis.canWriteLog ? '' : ', CAN NOT WRITE ITS LOG'}` },
+    ...memoryLines(redis.memory, width)
   ]
+}
+
+function memoryLines(memory: ToldStatus['redis']['memory'], width: number): Line[] {
+  // A gateway of an older version does not tell it.
+  if (!memory) return []
+  const { queueBytes, idsBytes, totalsBytes, otherBytes } = memory
+  const parts = `queue ${megabytes(queueBytes)}, ids ${megabytes(idsBytes)}, totals ${megabytes(totalsBytes)}, other ${megabytes(otherBytes)}`
+  return wrapped(parts, width - 2).map(text => ({ text: `  ${text}` }))
 }
 
 /** "1234567.89" becomes "1,234,567.89". */
