@@ -81,6 +81,9 @@ function addSystemMetrics(metrics: Metrics, status: StatusSource): void {
     audit && Date.parse(audit.at) / 1_000)
   gauge('payment_audit_differing_payments', 'Payments that the last audit found to differ one by one; missing unless it was deep.', ({ audit }) =>
     audit?.differingPayments ?? null)
+  gauge('payment_audit_not_compared_payments', 'Payments in flight that the last audit could not compare.', ({ audit }) => audit?.notCompared?.count ?? null)
+  gauge('payment_audit_not_compared_oldest_age_seconds', 'For how long the oldest of these had been in flight by then; 0 if there were none.', ({ audit }) =>
+    audit?.notCompared ? audit.notCompared.oldestSeconds ?? 0 : null)
   const differenceOfEach = (name: string, help: string, read: (difference: AuditFigures['differences']['default']) => bigint) => {
     metrics.gauge(name, `${help} Of the whole system.`, ['processor'], async () => {
       const audit = (await figures())?.audit

@@ -49,6 +49,10 @@ export type AuditFigures = {
   isEqual: boolean
   differences: Record<ProcessorName, { payments: bigint; amount: bigint }>
   differingPayments: number | null
+  /** Payments in flight, which were left out, and since when the oldest was at that time; null if an older version audited. */
+  notCompared: { count: number; oldestSentAt: string | null; oldestSeconds: number | null } | null
+  /** How many of the payments in our books were compared one by one; null if none were. */
+  oneByOne: { compared: number; of: number } | null
 }
 
 /** What of Redis's memory each part takes, estimated at most 10 s ago; `otherBytes` is all the rest that Redis uses. */
@@ -163,6 +167,7 @@ function breakerFigures(worker: string, { breaker: { state, sinceMs } }: LaneRep
 
 function auditFigures({ audit, atMs }: Observation): AuditFigures | null {
   if (audit === null) return null
+  const sentAtMs = audit.notCompared?.oldestSentAtMs ?? null
   const difference = (name: ProcessorName) => ({ payments: audit.differences[name].payments, amount: audit.differences[name].cents })
   return {
     at: iso(audit.atMs),
@@ -171,7 +176,13 @@ function auditFigures({ audit, atMs }: Observation): AuditFigures | null {
     until: iso(audit.untilMs),
     isEqual: foundEqual(audit),
     differences: { default: difference('default'), fallback: difference('fallback') },
-    differingPayments: audit.differingPayments
+    differingPayments: audit.differingPayments,
+    notCompared: audit.notCompared && {
+      count: audit.notCompared.payments,
+      oldestSentAt: sentAtMs === null ? null : iso(sentAtMs),
+      oldestSeconds: sentAtMs === null ? null : Math.max(0, audit.atMs - sentAtMs) / 1_000
+    },
+    oneByOne: audit.oneByOne
   }
 }
 

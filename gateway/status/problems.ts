@@ -1,5 +1,6 @@
 import { signedDecimalFromCents } from '../../shared/money.ts'
 import { PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
+import { LONG_IN_FLIGHT_MS } from '../../shared/report/audit-result.ts'
 import type { Figures, MemoryFigures, ProcessorFigures, WorkerFigures } from './figures.ts'
 import type { ProcessSign } from './processes.ts'
 import { clock, counted, duration, listed, megabytes, words } from './words.ts'
@@ -58,13 +59,21 @@ function largestPart({ queueBytes, idsBytes, totalsBytes, otherBytes }: MemoryFi
 }
 
 function booksProblems({ audit }: Figures): string[] {
-  if (audit === null || audit.isEqual) return []
+  if (audit === null) return []
+  const which = `the audit of ${audit.at.slice(0, 10)} ${clock(audit.at)}, ${duration(audit.ageSeconds)} ago`
+  if (audit.isEqual) {
+    const { count = 0, oldestSeconds } = audit.notCompared ?? {}
+    // What was just on its way is nothing to look into.
+    if (count === 0 || (oldestSeconds ?? 0) * 1_000 <= LONG_IN_FLIGHT_MS) return []
+    return [`The books agree in all that was compared by ${which}: it left out ${counted(count, 'payment')} in flight, the oldest for ${duration(oldestSeconds ?? 0)} by then. ` +
+      '`npm run audit` names them.']
+  }
   const apart = PROCESSOR_NAMES.flatMap(name => {
     const { payments, amount } = audit.differences[name]
     return payments === 0n && amount === 0n ? [] : [`ours minus those of ${name} are ${counted(Number(payments), 'payment')} and ${signedDecimalFromCents(amount)}`]
   })
   if (audit.differingPayments) apart.push(`${counted(audit.differingPayments, 'payment differs', 'payments differ')} one by one`)
-  return [`The books differ by the audit of ${audit.at.slice(0, 10)} ${clock(audit.at)}, ${duration(audit.ageSeconds)} ago: ${listed(apart)}. ` +
+  return [`The books differ by ${which}: ${listed(apart)}. ` +
     '`npm run audit -- --deep` names the payments.']
 }
 

@@ -196,19 +196,9 @@ export function createFunctions(redis: Redis, keys: Keys, periods: IdPeriods) {
     },
 
     /** Totals of both processors over the payments whose requestedAt lies in the range, in one atomic read. */
-    async sum({ fromMs, toMs }: TimeRange): Promise<Record<ProcessorName, Totals>> {
-      const ranges = cellsCovering(Math.max(fromMs ?? TIME_MIN_MS, TIME_MIN_MS), Math.min(toMs ?? TIME_MAX_MS, TIME_MAX_MS))
-      const sums = PROCESSOR_NAMES.flatMap(processor => MEASURES.map(measure => ({ processor, measure })))
-      const sumKeys = sums.flatMap(({ processor, measure }) => ranges.map(({ window }) => keys.totals(processor, measure, window)))
-      const args = [sums.length, ...ranges.flatMap(({ first, last, sign }) => [first, last, sign])]
-      const reply = textList(await call('sum', sumKeys, args))
-      const exact = (index: number) => {
-        const total = BigInt(reply[index * 2] ?? '') * 1_000_000_000n + BigInt(reply[index * 2 + 1] ?? '')
-        // While the books are being purged, what is to be taken off may still be there and the whole gone.
-        return total > 0n ? total : 0n
-      }
-      assert.equal(reply.length, sums.length * 2)
-      return { default: { requests: exact(0), cents: exact(1) }, fallback: { requests: exact(2), cents: exact(3) } }
+    async sum(range: TimeRange): Promise<Record<ProcessorName, Totals>> {
+      const { callKeys, args } = sumCall(keys, range)
+      return totalsOfSum(await call('sum', callKeys, args))
     },
 
     /** Creates queue and worker group where they are missing, before the first payment or after a purge. */
@@ -225,6 +215,27 @@ export function createFunctions(redis: Redis, keys: Keys, periods: IdPeriods) {
 }
 
 export type Functions = ReturnType<typeof createFunctions>
+
+const SUMS = PROCESSOR_NAMES.flatMap(processor => MEASURES.map(measure => ({ processor, measure })))
+
+/** What `sum` is called with for a range. */
+export function sumCall(keys: Keys, { fromMs, toMs }: TimeRange): { callKeys: string[]; args: number[] } {
+  const ranges = cellsCovering(Math.max(fromMs ?? TIME_MIN_MS, TIME_MIN_MS), Math.min(toMs ?? TIME_MAX_MS, TIME_MAX_MS))
+  const callKeys = SUMS.flatMap(({ processor, measure }) => ranges.map(({ window }) => keys.totals(processor, measure, window)))
+  return { callKeys, args: [SUMS.length, ...ranges.flatMap(({ first, last, sign }) => [first, last, sign])] }
+}
+
+/** What `sum` has answered to such a call. */
+export function totalsOfSum(reply: unknown): Record<ProcessorName, Totals> {
+  const words = textList(reply)
+  assert.equal(words.length, SUMS.length * 2)
+  const exact = (index: number) => {
+    const total = BigInt(words[index * 2] ?? '') * 1_000_000_000n + BigInt(words[index * 2 + 1] ?? '')
+    // While the books are being purged, what is to be taken off may still be there and the whole gone.
+    return total > 0n ? total : 0n
+  }
+  return { default: { requests: exact(0), cents: exact(1) }, fallback: { requests: exact(2), cents: exact(3) } }
+}
 
 /** Redis's own word for what went wrong: OOM, NOGROUP, LOADING, ...; undefined for a connection's error. */
 export function replyErrorCode(error: unknown): string | undefined {

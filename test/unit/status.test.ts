@@ -72,8 +72,14 @@ function audit(forDefault: [bigint, bigint] = [0n, 0n], forFallback: [bigint, bi
   const difference = ([payments, cents]: [bigint, bigint]) => ({ payments, cents })
   return {
     atMs: NOW_MS - 10_800_000, kind: differingPayments === null ? 'plain' : 'deep', untilMs: NOW_MS - 10_802_000,
-    differences: { default: difference(forDefault), fallback: difference(forFallback) }, differingPayments
+    differences: { default: difference(forDefault), fallback: difference(forFallback) }, differingPayments,
+    notCompared: { payments: 0, oldestSentAtMs: null }, oneByOne: differingPayments === null ? null : { compared: 40, of: 40 }
   }
+}
+
+/** The same, equal, which left out so many payments in flight, the oldest for so long by then. */
+function incompleteAudit(payments: number, inFlightMs: number): AuditResult {
+  return { ...audit(), notCompared: { payments, oldestSentAtMs: NOW_MS - 10_800_000 - inFlightMs } }
 }
 
 /** The healthy reports, one of them replaced. */
@@ -183,6 +189,12 @@ describe('problems', () => {
     ]],
     ['the books differ by a cent', { audit: audit([0n, 0n], [0n, -1n]) }, [/: ours minus those of fallback are 0 payments and -0\.01\. `npm/]],
     ['totals agree, payments don\'t', { audit: audit([0n, 0n], [0n, 0n], 2) }, [/^The books differ by the audit of .*: 2 payments differ one by one\./]],
+    ['an audit of an older version found equal books', { audit: { ...audit(), notCompared: null } }, []],
+    ['an audit left out what was just on its way', { audit: incompleteAudit(3, 5_000) }, []],
+    ['an audit left out what had been in flight for long', { audit: incompleteAudit(2, 7_200_000) }, [
+      /^The books agree in all that was compared by the audit of 2026-11-21 09:00:00 UTC, 3 h ago: it left out 2 payments in flight, the oldest for 2 h by then\. `npm run audit` names them\.$/
+    ]],
+    ['an audit left out payments, and the rest differs', { audit: { ...incompleteAudit(2, 7_200_000), differingPayments: 1 } }, [/^The books differ by the audit of /]],
     ['a dead letter', { deadLetterCount: 1 }, [/^1 dead letter waits: payments that both processors refused for good, or entries of the queue that were no payment\. `npm run redrive` shows them\.$/]],
     ['a worker is silent, another takes over', {
       reports: [...withReport(received(worker('worker-1'), 7_000)), received(worker('worker-2'))],
@@ -289,9 +301,15 @@ test('the body is JSON with problems first, and money as exact decimals', () => 
   assert.deepEqual(Object.keys(parsed.money), ['settled', 'fees', 'net', 'allOnFallback'])
   const { differences, ...rest } = parsed.audit
   assert.deepEqual(rest, {
-    at: '2026-11-21T09:00:00.000Z', ageSeconds: 10_800, kind: 'plain', until: '2026-11-21T08:59:58.000Z', isEqual: false, differingPayments: null
+    at: '2026-11-21T09:00:00.000Z', ageSeconds: 10_800, kind: 'plain', until: '2026-11-21T08:59:58.000Z', isEqual: false, differingPayments: null,
+    notCompared: { count: 0, oldestSentAt: null, oldestSeconds: null }, oneByOne: null
   })
   assert.deepEqual((differences as { fallback: unknown }).fallback, { payments: 0, amount: 0 })
+})
+
+test('what an audit left out is told with the age that it had by then', () => {
+  assert.deepEqual(figures({ audit: incompleteAudit(2, 5_000) }).audit?.notCompared, { count: 2, oldestSentAt: '2026-11-21T08:59:55.000Z', oldestSeconds: 5 })
+  assert.deepEqual(figures({ audit: audit([0n, 0n], [0n, 0n], 0) }).audit?.oneByOne, { compared: 40, of: 40 })
 })
 
 test('fees are exact, rounded once', () => {

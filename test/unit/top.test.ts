@@ -70,6 +70,7 @@ describe('the picture', () => {
     assert.match(text, /^default +works +CLOSED +well 2\.0 s ago +3 +46 +90\.0 % +8\.0$/m)
     assert.match(text, /^prefer default: default works, and it is the cheaper one; a delay costs no money$/m)
     assert.match(text, /^both +39,800 +792,020\.00 +39,601\.00 +752,419\.00\nall at fallback +118,803\.00 +673,217\.00$/m)
+    assert.match(text, /^audit +none since the books began$/m)
     assert.match(text, /^gateway-1 +0\.4 s ago +60\.0 MB +0\.4 +accepts 25\/s, 3 connections$/m)
     assert.match(text, /^worker-1 .* has 3, default CLOSED, fallback CLOSED$/m)
     assert.match(text, /^monitor-1 .* polls, default well$/m)
@@ -83,6 +84,24 @@ describe('the picture', () => {
     assert.equal(lines.filter(({ tone }) => tone === 'bad').length, 1 + 3 + 2 + 1)
     assert.match(textOf(lines), /^default +FAILS +OPEN/m)
     assert.match(textOf(lines), /^worker-1 .* default OPEN for 12 s, fallback CLOSED$/m)
+  })
+
+  it('tells what the last audit compared, and what not', () => {
+    const told = (changes: Partial<ToldStatus['audit'] & object>) => {
+      const audit: ToldStatus['audit'] = {
+        at: '2026-11-21T09:00:00.000Z', ageSeconds: 10_800, kind: 'plain', until: '2026-11-21T08:59:58.000Z', isEqual: true, differingPayments: null,
+        differences: { default: { payments: '0', amount: '0.00' }, fallback: { payments: '0', amount: '0.00' } },
+        notCompared: { count: 0, oldestSentAt: null, oldestSeconds: null }, oneByOne: null, ...changes
+      }
+      return /^audit.*(?:\n {9}.*)*/m.exec(textOf(renderView(viewOf({ ...HEALTHY, audit }), 200)))?.[0]
+    }
+    const notCompared = { count: 2, oldestSentAt: '2026-11-21T07:00:00.000Z', oldestSeconds: 7_200 }
+    assert.equal(told({}), 'audit    3 h ago, plain: the books agree')
+    assert.equal(told({ kind: 'deep', oneByOne: { compared: 40, of: 60 }, notCompared }),
+      'audit    3 h ago, deep: the books agree in all that was compared, 40 of 60 payments one by one; not compared: 2 in flight, the oldest for 2 h by then')
+    assert.equal(told({ isEqual: false, notCompared }), 'audit    3 h ago, plain: THE BOOKS DIFFER; not compared: 2 in flight, the oldest for 2 h by then')
+    // As a gateway of an older version tells it.
+    assert.equal(told({ notCompared: undefined, oneByOne: undefined } as never), 'audit    3 h ago, plain: the books agree')
   })
 
   it('says that the system is not reached, since when, and of when the figures are', () => {

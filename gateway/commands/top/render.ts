@@ -20,6 +20,7 @@ export function renderView(view: View, width: number): Line[] {
     ...plain(flowLines(status, view.samples, width)), { text: '' },
     ...processorLines(status, width), { text: '' },
     ...plain(moneyLines(status, width)), { text: '' },
+    ...plain(auditLines(status, width)),
     ...processLines(status, width)
   ]
 }
@@ -105,6 +106,18 @@ function moneyLines({ processors, money }: ToldStatus, width: number): string[] 
     { header: 'fees', cells: [...books.map(({ fees }) => grouped(fees)), grouped(money.fees), grouped(money.allOnFallback.fees)] },
     { header: 'net', cells: ['', '', grouped(money.net), grouped(money.allOnFallback.net)] }
   ], width)
+}
+
+/** What the last audit compared, and what not. */
+function auditLines({ audit }: ToldStatus, width: number): string[] {
+  if (audit === null) return ['audit    none since the books began']
+  const { ageSeconds, kind, isEqual, oneByOne, notCompared } = audit
+  // A gateway of an older version tells neither of the last two.
+  const { count = 0, oldestSeconds } = notCompared ?? {}
+  const found = !isEqual ? 'THE BOOKS DIFFER' : count > 0 ? 'the books agree in all that was compared' : 'the books agree'
+  const each = oneByOne ? `, ${words(oneByOne.compared)} of ${counted(oneByOne.of, 'payment')} one by one` : ''
+  const inFlight = count > 0 ? `; not compared: ${words(count)} in flight, the oldest for ${duration(oldestSeconds ?? 0)} by then` : ''
+  return wrapped(`audit    ${duration(ageSeconds)} ago, ${kind}: ${found}${each}${inFlight}`, width, ' '.repeat(9))
 }
 
 function processLines({ gateways, workers, monitors, processors, redis }: ToldStatus, width: number): Line[] {
