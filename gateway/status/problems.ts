@@ -43,7 +43,7 @@ function redisProblems({ redis: { usedBytes, maxBytes, keepsLog, canWriteLog, ca
   if (!canRewriteLog) problems.push('Redis could not rewrite its append-only log, which grows until it can: look at its disk and its memory.')
   if (maxBytes === null || usedBytes < maxBytes * NEARLY_FULL) return problems
   const filled = `${megabytes(usedBytes)} of ${megabytes(maxBytes)}`
-  const largest = memory === null ? '' : ` The largest part is ${largestPart(memory)}.`
+  const largest = memory === null ? '' : ` The largest part, ${largestPart(memory)}.`
   problems.push(usedBytes >= maxBytes
     ? `Redis is full, ${filled}: new payments get 503 until some are settled, which goes on.${largest}`
     : `Redis is nearly full, ${filled}. When it is full, new payments get 503.${largest}`)
@@ -55,7 +55,7 @@ function largestPart({ queueBytes, idsBytes, totalsBytes, otherBytes }: MemoryFi
     ['the queue', queueBytes], ['the memory of ids', idsBytes], ['the totals', totalsBytes], ['neither queue nor ids nor totals', otherBytes]
   ]
   const [name, bytes] = parts.reduce((largest, part) => part[1] > largest[1] ? part : largest)
-  return `${name}, ${megabytes(bytes)}`
+  return `${megabytes(bytes)}, is ${name}`
 }
 
 function booksProblems({ audit }: Figures): string[] {

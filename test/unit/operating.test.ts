@@ -21,7 +21,7 @@ const found = (pattern: RegExp) => [...new Set([...text.matchAll(pattern)].map((
 /** The literal pieces of what makes sentences. */
 const PIECES = ['gateway/status/problems.ts', 'gateway/status/source.ts', 'gateway/intake.ts', 'gateway/problem.ts']
   .flatMap(path => read(path).split(/[`'{}$\n]/)).filter(piece => piece.trim().length > 1)
-const VARIABLE = /(?:default|fallback|(?:gateway|worker|monitor)-\d+|OPEN|HALF_OPEN|allkeys-lru|UTC|MB|min|s|[\d.,:` ])/y
+const VARIABLE = /(?:default|fallback|(?:gateway|worker|monitor)-\d+|OPEN|HALF_OPEN|allkeys-lru|UTC|MB|min|s|\d{4}-\d\d-\d\d|[\d.,:` ])/y
 
 /** Whether it can be put together of pieces, names, numbers and times. */
 function isSaid(sentence: string): boolean {

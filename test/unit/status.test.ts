@@ -164,14 +164,14 @@ describe('the memory of Redis', () => {
   })
 
   for (const [name, memory, told] of [
-    ['the queue', parts(31_457_280, 10_485_760, 0), 'the queue, 30\\.0 MB'],
-    ['ids', parts(1_048_576, 41_943_040, 1_048_576), 'the memory of ids, 40\\.0 MB'],
-    ['totals', parts(0, 1_048_576, 41_943_040), 'the totals, 40\\.0 MB']
+    ['the queue', parts(31_457_280, 10_485_760, 0), '30\\.0 MB, is the queue'],
+    ['ids', parts(1_048_576, 41_943_040, 1_048_576), '40\\.0 MB, is the memory of ids'],
+    ['totals', parts(0, 1_048_576, 41_943_040), '40\\.0 MB, is the totals']
   ] as const) {
     it(`is full of ${name}`, () => {
-      assert.match(problemsOf(figures(full, memory))[0] ?? '', new RegExp(`^Redis is nearly full, .* The largest part is ${told}\\.$`))
+      assert.match(problemsOf(figures(full, memory))[0] ?? '', new RegExp(`^Redis is nearly full, .* The largest part, ${told}\\.$`))
       const filled = { redis: { ...HEALTHY.redis, usedBytes: 58_720_300 } }
-      assert.match(problemsOf(figures(filled, memory))[0] ?? '', new RegExp(`^Redis is full, .*, which goes on\\. The largest part is ${told}\\.$`))
+      assert.match(problemsOf(figures(filled, memory))[0] ?? '', new RegExp(`^Redis is full, .*, which goes on\\. The largest part, ${told}\\.$`))
     })
   }
 
@@ -241,7 +241,7 @@ describe('problems', () => {
     ['payments wait for a moment', { unsettledCount: 100, oldestAcceptedAtMs: NOW_MS - 1_500, oldestWaitingAcceptedAtMs: NOW_MS - 1_500 }, []],
     ['an outcome is open', { oldestAcceptedAtMs: NOW_MS - 90_000 },
       [/^A payment that was accepted 90 s ago is still in flight: its outcome is open, and it stays at its processor/]],
-    ['Redis is nearly full', { redis: { ...HEALTHY.redis, usedBytes: 53_477_376 } }, [/^Redis is nearly full, 51\.0 MB of 56\.0 MB\. When it is full, new payments get 503\. The largest part is neither queue nor ids nor totals, 47\.5 MB\.$/]],
+    ['Redis is nearly full', { redis: { ...HEALTHY.redis, usedBytes: 53_477_376 } }, [/^Redis is nearly full, 51\.0 MB of 56\.0 MB\. When it is full, new payments get 503\. The largest part, 47\.5 MB, is neither queue nor ids nor totals\.$/]],
     ['Redis is full', { redis: { ...HEALTHY.redis, usedBytes: 58_720_300 } }, [/^Redis is full, 56\.0 MB of 56\.0 MB: new payments get 503/]],
     ['Redis has no limit', { redis: { ...HEALTHY.redis, usedBytes: 1e12, maxBytes: null } }, []],
     ['Redis can not write', { redis: { ...HEALTHY.redis, canWriteLog: false } }, [/^Redis can not write its append-only log: look at its disk/]],

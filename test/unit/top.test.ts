@@ -98,7 +98,7 @@ describe('the picture', () => {
     const notCompared = { count: 2, oldestSentAt: '2026-11-21T07:00:00.000Z', oldestSeconds: 7_200 }
     assert.equal(told({}), 'audit    3 h ago, plain: the books agree')
     assert.equal(told({ kind: 'deep', oneByOne: { compared: 40, of: 60 }, notCompared }),
-      'audit    3 h ago, deep: the books agree in all that was compared, 40 of 60 payments one by one; not compared: 2 in flight, the oldest for 2 h by then')
+      'audit    3 h ago, deep: the books agree in all that was compared, 40 of 60 payments compared one by one; not compared: 2 in flight, the oldest for 2 h by then')
     assert.equal(told({ isEqual: false, notCompared }), 'audit    3 h ago, plain: THE BOOKS DIFFER; not compared: 2 in flight, the oldest for 2 h by then')
     // As a gateway of an older version tells it.
     assert.equal(told({ notCompared: undefined, oneByOne: undefined } as never), 'audit    3 h ago, plain: the books agree')

@@ -115,7 +115,7 @@ function auditLines({ audit }: ToldStatus, width: number): string[] {
   // A gateway of an older version tells neither of the last two.
   const { count = 0, oldestSeconds } = notCompared ?? {}
   const found = !isEqual ? 'THE BOOKS DIFFER' : count > 0 ? 'the books agree in all that was compared' : 'the books agree'
-  const each = oneByOne ? `, ${words(oneByOne.compared)} of ${counted(oneByOne.of, 'payment')} one by one` : ''
+  const each = oneByOne ? `, ${words(oneByOne.compared)} of ${counted(oneByOne.of, 'payment')} compared one by one` : ''
   const inFlight = count > 0 ? `; not compared: ${words(count)} in flight, the oldest for ${duration(oldestSeconds ?? 0)} by then` : ''
   return wrapped(`audit    ${duration(ageSeconds)} ago, ${kind}: ${found}${each}${inFlight}`, width, ' '.repeat(9))
 }
