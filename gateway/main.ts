@@ -4,6 +4,7 @@ import { connectRedis, onceRedisAnswers } from '../shared/redis/connect.ts'
 import { createFunctions } from '../shared/redis/functions.ts'
 import { adoptIdPeriods } from '../shared/redis/id-periods.ts'
 import { loadLibrary } from '../shared/redis/library.ts'
+import { weighMemory } from '../shared/redis/memory.ts'
 import { observe } from '../shared/redis/observe.ts'
 import { purge } from '../shared/redis/purge.ts'
 import { createReports } from '../shared/redis/reports.ts'
@@ -13,6 +14,7 @@ import { GATEWAY_VARIABLES } from './config.ts'
 import { createIntake } from './intake.ts'
 import { createGatewayReport } from './report.ts'
 import { listen } from './server.ts'
+import { weighedSeldom } from './status/memory.ts'
 import { createStatusSource } from './status/source.ts'
 import { createTally } from './tally.ts'
 
@@ -34,12 +36,13 @@ await runService({
     const makeReport = () => report(watch.read(performance.now()), performance.now())
     const reporter = scope.own(
       startReporter({ name: identity.name, reports: createReports(redis, keys), makeReport, log }), running => running.stop())
+    const memory = weighedSeldom(() => weighMemory(redis, keys), () => performance.now())
     const status = await onceRedisAnswers(() => createStatusSource({
       answeredBy: identity.label,
       fees: { default: config.defaultFee, fallback: config.fallbackFee },
       readRedis: async () => {
-        const [observation, totals] = await Promise.all([observe(redis, keys), functions.sumOfAll()])
-        return { observation, totals }
+        const [observation, totals, parts] = await Promise.all([observe(redis, keys), functions.sumOfAll(), memory()])
+        return { observation, totals, memory: parts }
       },
       redisAnsweredAtMs: reporter.sentAtMs,
       nowMs: () => performance.now()

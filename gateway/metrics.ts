@@ -59,13 +59,19 @@ function addSystemMetrics(metrics: Metrics, status: StatusSource): void {
   gauge('payments_in_flight', 'Payments sent to a processor and not settled.', ({ queue }) => queue.inFlight)
   gauge('payments_unsettled_oldest_age_seconds', 'How long ago the oldest payment was accepted that is not settled; 0 when there is none.',
     ({ queue }) => queue.oldestSeconds ?? 0)
-  gauge('payment_dead_letters', 'Payments that a processor refused for good.', ({ queue }) => queue.deadLetters)
+  gauge('payment_dead_letters', 'Payments that both processors refused for good, and entries of the queue that were no payment.', ({ queue }) => queue.deadLetters)
   gauge('payment_workers_alive', 'Workers that live.', ({ workers }) => workers.filter(({ isAlive }) => isAlive).length)
   gauge('payment_gateways_alive', 'Gateways that live.', ({ gateways }) => gateways.filter(({ isAlive }) => isAlive).length)
   gauge('payment_health_polled', 'Whether some health monitor polls the processors.', ({ isPolled }) => isPolled ? 1 : 0)
   gauge('payment_redis_can_write_log', 'Whether the last write of Redis to its append-only log went well.', ({ redis }) => redis.canWriteLog ? 1 : 0)
   gauge('payment_redis_memory_used_bytes', 'What Redis uses, as it compares it with its limit.', ({ redis }) => redis.usedBytes)
   gauge('payment_redis_memory_max_bytes', 'The limit of Redis; missing where there is none.', ({ redis }) => redis.maxBytes)
+  metrics.gauge('payment_redis_memory_bytes', 'What of Redis\'s memory each part takes, estimated every 10 s. Of the whole system.', ['part'], async () => {
+    const memory = (await figures())?.redis.memory
+    if (!memory) return []
+    const { queueBytes, idsBytes, totalsBytes, otherBytes } = memory
+    return Object.entries({ queue: queueBytes, ids: idsBytes, totals: totalsBytes, other: otherBytes }).map(([part, bytes]) => [{ part }, bytes] as const)
+  })
   gaugeOfEach('payment_processor_said_to_fail', 'Whether its last health poll said that it is failing; missing when nothing is known.', ({ health }) =>
     health === null ? undefined : health.failing ? 1 : 0)
   gaugeOfEach('payment_processor_up', 'Whether payments get booked there, by all that is known.', ({ verdict }) => verdict === 'fails' ? 0 : 1)
@@ -75,6 +81,9 @@ function addSystemMetrics(metrics: Metrics, status: StatusSource): void {
     audit && Date.parse(audit.at) / 1_000)
   gauge('payment_audit_differing_payments', 'Payments that the last audit found to differ one by one; missing unless it was deep.', ({ audit }) =>
     audit?.differingPayments ?? null)
+  gauge('payment_audit_not_compared_payments', 'Payments in flight that the last audit could not compare.', ({ audit }) => audit?.notCompared?.count ?? null)
+  gauge('payment_audit_not_compared_oldest_age_seconds', 'For how long the oldest of these had been in flight by then; 0 if there were none.', ({ audit }) =>
+    audit?.notCompared ? audit.notCompared.oldestSeconds ?? 0 : null)
   const differenceOfEach = (name: string, help: string, read: (difference: AuditFigures['differences']['default']) => bigint) => {
     metrics.gauge(name, `${help} Of the whole system.`, ['processor'], async () => {
       const audit = (await figures())?.audit

@@ -3,7 +3,7 @@ import type { Log } from '../shared/log.ts'
 import { otherThan, PROCESSOR_NAMES, type ProcessorName } from '../shared/payment.ts'
 import { isLast, replyErrorCode, type BookedPayment, type Functions, type MalformedEntry, type TakenPayment } from '../shared/redis/functions.ts'
 import { record } from '../shared/report/histogram.ts'
-import type { WorkerTrouble } from '../shared/report/report.ts'
+import type { TroubleReport } from '../shared/report/report.ts'
 import type { BreakerEvent } from './breaker.ts'
 import { createBurst } from './burst.ts'
 import type { ProcessorClient } from './client.ts'
@@ -32,7 +32,7 @@ export type WorkerLoop = {
   /** Entries of the queue that were found to be no payments. */
   onMalformed: (entries: readonly MalformedEntry[]) => void
   /** What it can not do with Redis now. */
-  trouble: () => WorkerTrouble | undefined
+  trouble: () => TroubleReport | undefined
   /** Stops taking, waits for the answers under way and settles them. What is still open then stays on record for a successor. */
   drain: () => Promise<void>
   /** Rejects when an invariant is broken. */

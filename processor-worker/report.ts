@@ -1,7 +1,7 @@
 import type { ProcessorName } from '../shared/payment.ts'
 import { copyOf, since, toSparse, type Histogram } from '../shared/report/histogram.ts'
 import { countsSince, perSecond, Recent, type Counts } from '../shared/report/recent.ts'
-import type { BreakerState, LaneReport, ProcessFigures, SendOutcomeKind, WorkerReport, WorkerTrouble } from '../shared/report/report.ts'
+import type { BreakerState, LaneReport, ProcessFigures, SendOutcomeKind, WorkerReport, TroubleReport } from '../shared/report/report.ts'
 import { isProbeDue, type Breaker, type BreakerLimits } from './breaker.ts'
 import type { LaneTally, Tally } from './tally.ts'
 
@@ -17,7 +17,7 @@ const TEN_SECONDS_MS = 10_500
 /** Makes a worker's reports of its tally. To be called once a second: the figures of late are differences between calls. */
 export function createWorkerReport(identity: { label: string; startedAtMs: number }, tally: Tally, limits: BreakerLimits) {
   const lanes = { default: laneReport(tally.default, limits), fallback: laneReport(tally.fallback, limits) }
-  return (process: ProcessFigures, view: Record<ProcessorName, LaneView>, troubles: WorkerTrouble[], nowMs: number): WorkerReport => ({
+  return (process: ProcessFigures, view: Record<ProcessorName, LaneView>, troubles: TroubleReport[], nowMs: number): WorkerReport => ({
     role: 'worker',
     label: identity.label,
     startedAtMs: identity.startedAtMs,

@@ -1,4 +1,4 @@
-import type { WorkerTrouble } from '../shared/report/report.ts'
+import type { TroubleKind, TroubleReport } from '../shared/report/report.ts'
 
 export type Trouble = {
   /** Something went wrong; only the first time since it went well is logged. */
@@ -6,7 +6,7 @@ export type Trouble = {
   /** It went well. */
   end: () => void
   /** What the status tells; undefined while all is well. */
-  current: () => WorkerTrouble | undefined
+  current: () => TroubleReport | undefined
 }
 
 export type TroubleLog = {
@@ -15,7 +15,7 @@ export type TroubleLog = {
 }
 
 /** A trouble that lasts is one line when it begins, one when it ends, and a sentence of the status meanwhile. */
-export function createTrouble(what: WorkerTrouble['what'], { onBegin, onEnd }: TroubleLog): Trouble {
+export function createTrouble(what: TroubleKind, { onBegin, onEnd }: TroubleLog): Trouble {
   let since: { reason: string; sinceMs: number; startedAtMs: number } | undefined
   return {
     begin(error) {

@@ -1,10 +1,11 @@
 import { PROCESSOR_NAMES, type PreferredProcessor, type ProcessorName } from '../../shared/payment.ts'
 import type { Totals } from '../../shared/redis/functions.ts'
+import type { MemoryParts } from '../../shared/redis/memory-parts.ts'
 import type { Observation, RedisFigures } from '../../shared/redis/observe.ts'
 import { foundEqual } from '../../shared/report/audit-result.ts'
 import { countOf, fromSparse, meanMs, quantileMs, sumOf } from '../../shared/report/histogram.ts'
 import {
-  ACCEPT_OUTCOMES, SEND_OUTCOMES, type AcceptOutcome, type BreakerState, type LaneReport, type PollReport, type ReportOf, type SendOutcomeKind
+  ACCEPT_OUTCOMES, SEND_OUTCOMES, type AcceptOutcome, type BreakerState, type LaneReport, type PollReport, type ReportOf, type SendOutcomeKind, type TroubleReport
 } from '../../shared/report/report.ts'
 import { feeOf, moneyFigures, type Fees, type MoneyFigures } from './money.ts'
 import { whyPreferred } from './preferred.ts'
@@ -36,7 +37,7 @@ export type GatewayFigures = ProcessSign & {
   connections: number
   refusing: { reason: string; since: string; answers: number } | null
 }
-export type WorkerFigures = ProcessSign & { pending: number }
+export type WorkerFigures = ProcessSign & { pending: number; troubles: (Omit<TroubleReport, 'sinceMs'> & { since: string })[] }
 export type MonitorFigures = ProcessSign & { isActive: boolean; polls: Record<ProcessorName, (Omit<PollReport, 'atMs'> & { at: string }) | null> }
 
 /** What the last audit found, ours minus the processor's; amounts in cents. */
@@ -48,7 +49,14 @@ export type AuditFigures = {
   isEqual: boolean
   differences: Record<ProcessorName, { payments: bigint; amount: bigint }>
   differingPayments: number | null
+  /** Payments in flight, which were left out, and since when the oldest was at that time; null if an older version audited. */
+  notCompared: { count: number; oldestSentAt: string | null; oldestSeconds: number | null } | null
+  /** How many of the payments in our books were compared one by one; null if none were. */
+  oneByOne: { compared: number; of: number } | null
 }
+
+/** What of Redis's memory each part takes, estimated at most 10 s ago; `otherBytes` is all the rest that Redis uses. */
+export type MemoryFigures = MemoryParts & { otherBytes: number }
 
 /** The whole system at one moment: the same figures whichever gateway tells them. Money in cents. */
 export type Figures = {
@@ -77,13 +85,14 @@ export type Figures = {
   gateways: GatewayFigures[]
   workers: WorkerFigures[]
   monitors: MonitorFigures[]
-  redis: RedisFigures
+  /** `memory` is null where it could not be weighed. */
+  redis: RedisFigures & { memory: MemoryFigures | null }
 }
 
 /** What a gateway reads from Redis for it. */
-export type Reading = { observation: Observation; totals: Record<ProcessorName, Totals> }
+export type Reading = { observation: Observation; totals: Record<ProcessorName, Totals>; memory: MemoryParts | null }
 
-export function figuresOf({ observation, totals }: Reading, fees: Fees): Figures {
+export function figuresOf({ observation, totals, memory }: Reading, fees: Fees): Figures {
   const { atMs, oldestAcceptedAtMs, oldestWaitingAcceptedAtMs } = observation
   const gateways = processesOf('gateway', observation)
   const workers = workersOf(observation)
@@ -141,10 +150,14 @@ export function figuresOf({ observation, totals }: Reading, fees: Fees): Figures
     money: moneyFigures(totals, fees),
     audit: auditFigures(observation),
     gateways: gateways.flatMap(({ sign, report }) => report ? [gatewayFigures(sign, report)] : []),
-    workers: workers.map(({ sign, pendingCount }) => ({ ...sign, pending: pendingCount })),
+    workers: workers.map(({ sign, report, pendingCount }) => ({ ...sign, pending: pendingCount, troubles: sign.isAlive ? troublesOf(report) : [] })),
     monitors: monitors.flatMap(({ sign, report }) => report ? [monitorFigures(sign, report)] : []),
-    redis: observation.redis
+    redis: { ...observation.redis, memory: memory && memoryFigures(memory, observation.redis.usedBytes) }
   }
+}
+
+function memoryFigures({ queueBytes, idsBytes, totalsBytes }: MemoryParts, usedBytes: number): MemoryFigures {
+  return { queueBytes, idsBytes, totalsBytes, otherBytes: Math.max(0, usedBytes - queueBytes - idsBytes - totalsBytes) }
 }
 
 function breakerFigures(worker: string, { breaker: { state, sinceMs } }: LaneReport, atMs: number): BreakerFigures {
@@ -154,6 +167,7 @@ function breakerFigures(worker: string, { breaker: { state, sinceMs } }: LaneRep
 
 function auditFigures({ audit, atMs }: Observation): AuditFigures | null {
   if (audit === null) return null
+  const sentAtMs = audit.notCompared?.oldestSentAtMs ?? null
   const difference = (name: ProcessorName) => ({ payments: audit.differences[name].payments, amount: audit.differences[name].cents })
   return {
     at: iso(audit.atMs),
@@ -162,7 +176,13 @@ function auditFigures({ audit, atMs }: Observation): AuditFigures | null {
     until: iso(audit.untilMs),
     isEqual: foundEqual(audit),
     differences: { default: difference('default'), fallback: difference('fallback') },
-    differingPayments: audit.differingPayments
+    differingPayments: audit.differingPayments,
+    notCompared: audit.notCompared && {
+      count: audit.notCompared.payments,
+      oldestSentAt: sentAtMs === null ? null : iso(sentAtMs),
+      oldestSeconds: sentAtMs === null ? null : Math.max(0, audit.atMs - sentAtMs) / 1_000
+    },
+    oneByOne: audit.oneByOne
   }
 }
 
@@ -173,6 +193,10 @@ function gatewayFigures(sign: ProcessSign, { acceptedPerSecond, connections, ref
     connections: sign.isAlive ? connections : 0,
     refusing: refusing && sign.isAlive ? { reason: refusing.reason, since: iso(refusing.sinceMs), answers: recent.answers.refused } : null
   }
+}
+
+function troublesOf(report: ReportOf<'worker'> | undefined): WorkerFigures['troubles'] {
+  return (report?.troubles ?? []).map(({ what, reason, sinceMs }) => ({ what, reason, since: iso(sinceMs) }))
 }
 
 function monitorFigures(sign: ProcessSign, { isActive, polls }: ReportOf<'monitor'>): MonitorFigures {

@@ -1,6 +1,7 @@
 import { signedDecimalFromCents } from '../../shared/money.ts'
 import { PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
-import type { Figures, ProcessorFigures } from './figures.ts'
+import { LONG_IN_FLIGHT_MS } from '../../shared/report/audit-result.ts'
+import type { Figures, MemoryFigures, ProcessorFigures, WorkerFigures } from './figures.ts'
 import type { ProcessSign } from './processes.ts'
 import { clock, counted, duration, listed, megabytes, words } from './words.ts'
 
@@ -32,7 +33,7 @@ export function redisLostProblems(silentSeconds: number, lostAt: string, reason:
   ]
 }
 
-function redisProblems({ redis: { usedBytes, maxBytes, keepsLog, canWriteLog, canRewriteLog, evictionPolicy } }: Figures): string[] {
+function redisProblems({ redis: { usedBytes, maxBytes, keepsLog, canWriteLog, canRewriteLog, evictionPolicy, memory } }: Figures): string[] {
   const problems: string[] = []
   if (!keepsLog) problems.push('Redis keeps no append-only log: if it crashes, every accepted payment is lost. Set appendonly yes.')
   if (evictionPolicy !== 'noeviction') {
@@ -42,20 +43,37 @@ function redisProblems({ redis: { usedBytes, maxBytes, keepsLog, canWriteLog, ca
   if (!canRewriteLog) problems.push('Redis could not rewrite its append-only log, which grows until it can: look at its disk and its memory.')
   if (maxBytes === null || usedBytes < maxBytes * NEARLY_FULL) return problems
   const filled = `${megabytes(usedBytes)} of ${megabytes(maxBytes)}`
+  const largest = memory === null ? '' : ` The largest part, ${largestPart(memory)}.`
   problems.push(usedBytes >= maxBytes
-    ? `Redis is full, ${filled}: new payments get 503 until some are settled, which goes on.`
-    : `Redis is nearly full, ${filled}. When it is full, new payments get 503.`)
+    ? `Redis is full, ${filled}: new payments get 503 until some are settled, which goes on.${largest}`
+    : `Redis is nearly full, ${filled}. When it is full, new payments get 503.${largest}`)
   return problems
 }
 
+function largestPart({ queueBytes, idsBytes, totalsBytes, otherBytes }: MemoryFigures): string {
+  const parts: [name: string, bytes: number][] = [
+    ['the queue', queueBytes], ['the memory of ids', idsBytes], ['the totals', totalsBytes], ['neither queue nor ids nor totals', otherBytes]
+  ]
+  const [name, bytes] = parts.reduce((largest, part) => part[1] > largest[1] ? part : largest)
+  return `${megabytes(bytes)}, is ${name}`
+}
+
 function booksProblems({ audit }: Figures): string[] {
-  if (audit === null || audit.isEqual) return []
+  if (audit === null) return []
+  const which = `the audit of ${audit.at.slice(0, 10)} ${clock(audit.at)}, ${duration(audit.ageSeconds)} ago`
+  if (audit.isEqual) {
+    const { count = 0, oldestSeconds } = audit.notCompared ?? {}
+    // What was just on its way is nothing to look into.
+    if (count === 0 || (oldestSeconds ?? 0) * 1_000 <= LONG_IN_FLIGHT_MS) return []
+    return [`The books agree in all that was compared by ${which}: it left out ${counted(count, 'payment')} in flight, the oldest for ${duration(oldestSeconds ?? 0)} by then. ` +
+      '`npm run audit` names them.']
+  }
   const apart = PROCESSOR_NAMES.flatMap(name => {
     const { payments, amount } = audit.differences[name]
     return payments === 0n && amount === 0n ? [] : [`ours minus those of ${name} are ${counted(Number(payments), 'payment')} and ${signedDecimalFromCents(amount)}`]
   })
   if (audit.differingPayments) apart.push(`${counted(audit.differingPayments, 'payment differs', 'payments differ')} one by one`)
-  return [`The books differ by the audit of ${audit.at.slice(0, 10)} ${clock(audit.at)}, ${duration(audit.ageSeconds)} ago: ${listed(apart)}. ` +
+  return [`The books differ by ${which}: ${listed(apart)}. ` +
     '`npm run audit -- --deep` names the payments.']
 }
 
@@ -65,7 +83,7 @@ function gatewayProblems({ gateways }: Figures): string[] {
   return [...refusing, ...gateways.filter(isSilent).map(gateway => `${silence(gateway)}. Its clients are served by the others.`)]
 }
 
-function workerProblems({ workers }: Figures): string[] {
+function workerProblems({ workers, at }: Figures): string[] {
   const alive = workers.filter(({ isAlive }) => isAlive)
   const silent = workers.filter(isSilent).map(worker => {
     const what = worker.pending === 0 ? 'It holds no payments.' : alive.length > 0
@@ -73,7 +91,14 @@ function workerProblems({ workers }: Figures): string[] {
       : `${counted(worker.pending, 'payment')} it has will be taken over when a worker lives.`
     return `${silence(worker)}. ${what}`
   })
-  return alive.length > 0 ? silent : ['No worker lives: payments are accepted and wait, and nothing is settled until one is started.', ...silent]
+  if (alive.length === 0) return ['No worker lives: payments are accepted and wait, and nothing is settled until one is started.', ...silent]
+  return [...workers.flatMap(worker => worker.troubles.map(trouble => troubleOfWorker(worker.label, trouble, at))), ...silent]
+}
+
+function troubleOfWorker(label: string, { what, reason, since }: WorkerFigures['troubles'][number], at: string): string {
+  const lasting = `for ${duration((Date.parse(at) - Date.parse(since)) / 1_000)} since ${clock(since)}: ${reason.replace(/\.$/, '')}.`
+  return what === 'heartbeat' ? `${label} can not send its heartbeat ${lasting} What dead workers had is not taken over meanwhile.`
+    : `${label} can not settle or take payments ${lasting}`
 }
 
 function processorProblems({ processors }: Figures): string[] {
@@ -131,8 +156,8 @@ function queueProblems({ queue, acceptedPerSecond, settledPerSecond }: Figures):
     problems.push(`A payment that was accepted ${duration(oldestSeconds)} ago is still in flight: its outcome is open, and it stays at its processor until that tells.`)
   }
   if (deadLetters > 0) {
-    problems.push(`${counted(deadLetters, 'dead letter waits', 'dead letters wait')}: a processor refused these payments for good. ` +
-      '`npm run redrive` shows them and puts them back.')
+    problems.push(`${counted(deadLetters, 'dead letter waits', 'dead letters wait')}: payments that both processors refused for good, ` +
+      'or entries of the queue that were no payment. `npm run redrive` shows them.')
   }
   return problems
 }

@@ -9,10 +9,14 @@ export type RememberedPayment = {
   settled: { processor: ProcessorName; cents: number; requestedAtMs: number } | undefined
 }
 
-/** Every payment whose id Redis remembers, in no order; shared/id-memory.ts has the form of the records. */
+/** Every payment whose id Redis remembers, once, in no order; shared/id-memory.ts has the form of the records. */
 export async function* rememberedPayments(redis: Redis, keys: Keys): AsyncGenerator<RememberedPayment> {
+  // A SCAN may tell a key twice.
+  const seen = new Set<string>()
   for await (const page of redis.scanStream({ match: keys.idsPattern, count: 1_000 })) {
     for (const node of page as string[]) {
+      if (seen.has(node)) continue
+      seen.add(node)
       for (const [field, record] of Object.entries(await redis.hgetall(node))) {
         const parsed = parseIdRecord(record)
         yield { correlationId: uuidOf(digitsAt(node, field)), settled: parsed.state === 'settled' ? parsed : undefined }

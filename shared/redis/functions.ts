@@ -256,27 +256,14 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
     },
 
     /** Totals of both processors over the payments whose requestedAt lies in the range, in one atomic read. */
-    async sum({ fromMs, toMs }: TimeRange): Promise<Sums> {
-      const ranges = cellsCovering(Math.max(fromMs ?? TIME_MIN_MS, TIME_MIN_MS), Math.min(toMs ?? TIME_MAX_MS, TIME_MAX_MS))
-      const sums = PROCESSOR_NAMES.flatMap(processor => MEASURES.map(measure => ({ processor, measure })))
-      const sumKeys = sums.flatMap(({ processor, measure }) => ranges.map(({ window }) => keys.totals(processor, measure, window)))
-      // The beginning of the earliest minute of which more than the whole is asked.
-      const fineSince = ranges.filter(({ window }) => isFine(window)).map(({ window }) => window.slice(0, MINUTE_LENGTH)).sort()[0]
-      const args = [sums.length, fineSince === undefined ? '' : `${fineSince}:00.000Z`, ...ranges.flatMap(({ first, last, sign }) => [first, last, sign])]
+    async sum(range: TimeRange): Promise<Sums> {
+      const { callKeys, args } = sumCall(keys, range)
       try {
-        const reply = textList(await call('sum', [keys.totalsExactSince, ...sumKeys], args))
-        assert.equal(reply.length, sums.length * 2)
-        const exact = (index: number) => {
-          const total = BigInt(reply[index * 2] ?? '') * 1_000_000_000n + BigInt(reply[index * 2 + 1] ?? '')
-          // Where somebody has deleted a node by hand, what is to be taken off may still be there and the whole gone.
-          return total > 0n ? total : 0n
-        }
-        const totals = { default: { requests: exact(0), cents: exact(1) }, fallback: { requests: exact(2), cents: exact(3) } }
-        return { kind: 'sums', totals }
+        return { kind: 'sums', totals: totalsOfSum(await call('sum', callKeys, args)) }
       } catch (error) {
-        const told = exactSinceOf(error)
-        if (told === undefined) throw error
-        return { kind: 'forgotten', exactSince: told }
+        const exactSince = exactSinceOf(error)
+        if (exactSince === undefined) throw error
+        return { kind: 'forgotten', exactSince }
       }
     },
 
@@ -301,6 +288,30 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
 }
 
 export type Functions = ReturnType<typeof createFunctions>
+
+const SUMS = PROCESSOR_NAMES.flatMap(processor => MEASURES.map(measure => ({ processor, measure })))
+
+/** What `sum` is called with for a range. */
+export function sumCall(keys: Keys, { fromMs, toMs }: TimeRange): { callKeys: string[]; args: (string | number)[] } {
+  const ranges = cellsCovering(Math.max(fromMs ?? TIME_MIN_MS, TIME_MIN_MS), Math.min(toMs ?? TIME_MAX_MS, TIME_MAX_MS))
+  const sumKeys = SUMS.flatMap(({ processor, measure }) => ranges.map(({ window }) => keys.totals(processor, measure, window)))
+  // The beginning of the earliest minute of which more than the whole is asked.
+  const fineSince = ranges.filter(({ window }) => isFine(window)).map(({ window }) => window.slice(0, MINUTE_LENGTH)).sort()[0]
+  const args = [SUMS.length, fineSince === undefined ? '' : `${fineSince}:00.000Z`, ...ranges.flatMap(({ first, last, sign }) => [first, last, sign])]
+  return { callKeys: [keys.totalsExactSince, ...sumKeys], args }
+}
+
+/** What `sum` has answered to such a call. */
+export function totalsOfSum(reply: unknown): Record<ProcessorName, Totals> {
+  const words = textList(reply)
+  assert.equal(words.length, SUMS.length * 2)
+  const exact = (index: number) => {
+    const total = BigInt(words[index * 2] ?? '') * 1_000_000_000n + BigInt(words[index * 2 + 1] ?? '')
+    // Where somebody has deleted a node by hand, what is to be taken off may still be there and the whole gone.
+    return total > 0n ? total : 0n
+  }
+  return { default: { requests: exact(0), cents: exact(1) }, fallback: { requests: exact(2), cents: exact(3) } }
+}
 
 /** Redis's own word for what went wrong: OOM, NOGROUP, LOADING, ...; undefined for a connection's error. */
 export function replyErrorCode(error: unknown): string | undefined {
@@ -353,8 +364,8 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 /** So much of an ISO time names a minute. */
 const MINUTE_LENGTH = '2026-11-21T07:48'.length
 
-/** Since when the totals are exact, if that is what an error tells; '' for ever. */
-function exactSinceOf(error: unknown): string | undefined {
+/** Since when the totals are exact, if that is what an error of `sum` or `settle` tells; '' for ever. */
+export function exactSinceOf(error: unknown): string | undefined {
   return replyErrorCode(error) === 'EXACTSINCE' ? (error as Error).message.split(' ')[1]?.replace('ever', '') : undefined
 }
 

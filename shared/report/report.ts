@@ -57,14 +57,17 @@ export type LaneReport = {
   recent: { answers: Counts<SendOutcomeKind>; latency: SparseHistogram }
 }
 
-/** What a worker can not do, why, and since when. */
-export type WorkerTrouble = { what: 'heartbeat' | 'exchange'; reason: string; sinceMs: number }
+/** What of a worker's work with Redis can fail while it lives: the heartbeat, which also takes over from the dead; or settling and taking. */
+export type TroubleKind = 'heartbeat' | 'exchange'
+
+/** What a worker could not do when it last tried, why, and since when. */
+export type TroubleReport = { what: TroubleKind; reason: string; sinceMs: number }
 
 export type WorkerReport = AnyReport & {
   role: 'worker'
   processors: Record<ProcessorName, LaneReport>
-  /** Missing: none. */
-  troubles?: WorkerTrouble[]
+  /** Missing or empty: none. Older workers don't tell. */
+  troubles?: TroubleReport[]
 }
 
 /** What the last poll of a processor told: well, failing, trouble (no sensible answer), or too early (429). */

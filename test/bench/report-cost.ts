@@ -23,6 +23,7 @@ import { createKeys } from '../../shared/keys.ts'
 import { createLog } from '../../shared/log.ts'
 import { connectRedis } from '../../shared/redis/connect.ts'
 import { createFunctions } from '../../shared/redis/functions.ts'
+import { weighMemory } from '../../shared/redis/memory.ts'
 import { observe } from '../../shared/redis/observe.ts'
 import { createReports } from '../../shared/redis/reports.ts'
 import { record } from '../../shared/report/histogram.ts'
@@ -107,7 +108,7 @@ let turn = 0
 const report = await inRedis(() => reports.send(`process-${turn % 5}`, texts[turn++ % 2] ?? ''))
 const observation = await inRedis(() => observe(redis, keys))
 const sum = await inRedis(() => functions.sumOfAll())
-const reading = { observation: await observe(redis, keys), totals: await functions.sumOfAll() }
+const reading = { observation: await observe(redis, keys), totals: await functions.sumOfAll(), memory: await weighMemory(redis, keys) }
 const status = microsecondsOf(() => {
   const figures = figuresOf(reading, { default: 50_000n, fallback: 150_000n })
   return renderStatus({ problems: problemsOf(figures), isCurrent: true, answeredBy: 'one', ...figures })

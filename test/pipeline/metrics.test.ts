@@ -97,6 +97,16 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
     }
   })
 
+  it('tells what of Redis\'s memory each part takes, all of it together', async () => {
+    for (const part of GATEWAYS) {
+      await eventually(`${part} has weighed Redis since the payments`, PATIENCE_MS, async () => {
+        const told = await samples(part)
+        const [queue = 0, ids = 0, totals = 0, other = 0] = ['queue', 'ids', 'totals', 'other'].map(name => told.get(`payment_redis_memory_bytes{part="${name}"}`))
+        return ids > 0 && totals > 0 && queue + ids + totals + other === told.get('payment_redis_memory_used_bytes')
+      })
+    }
+  })
+
   it('counts polls of health that fail', async () => {
     await pipeline.admins.fallback.setFailing(true)
     await eventually('a poll that told so is counted', PATIENCE_MS, async () =>
@@ -149,11 +159,13 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
   it('has every metric that the alerts and the dashboard ask for, with such labels', async () => {
     // Only a whole audit leaves something to tell.
     await pipeline.redis.hset(pipeline.keys.audit, renderAuditResult({
-      atMs: Date.now(), kind: 'deep', untilMs: Date.now(), differences: { default: { payments: 0n, cents: 0n }, fallback: { payments: -1n, cents: -5n } }, differingPayments: 1
+      atMs: Date.now(), kind: 'deep', untilMs: Date.now(), differences: { default: { payments: 0n, cents: 0n }, fallback: { payments: -1n, cents: -5n } }, differingPayments: 1,
+      notCompared: { payments: 2, oldestSentAtMs: Date.now() - 120_000 }, oneByOne: { compared: 40, of: 60 }
     }))
     await eventually('it is told', PATIENCE_MS, async () => {
       const system = await samples('gateway-1')
       return system.get('payment_books_difference_payments{processor="fallback"}') === -1 && system.get('payment_books_difference_cents{processor="fallback"}') === -5
+        && system.get('payment_audit_not_compared_payments') === 2 && Math.round(system.get('payment_audit_not_compared_oldest_age_seconds') ?? 0) === 120
         && system.get('payment_audit_differing_payments') === 1 && (system.get('payment_audit_timestamp_seconds') ?? 0) > 1.7e9
     })
     const text = (await Promise.all(['haproxy', ...OURS].map(scrape))).join('\n')

@@ -94,13 +94,16 @@ test('observe tells what the last audit found', async () => {
   const { keys } = await isolate()
   assert.equal((await observe(redis, keys)).audit, null)
   const results: AuditResult[] = [
-    { atMs: 1_700_000_000_123, kind: 'plain', untilMs: 1_700_000_000_000, differences: { default: { payments: 0n, cents: -1n }, fallback: { payments: 0n, cents: 0n } }, differingPayments: null },
-    { atMs: 1_700_000_100_123, kind: 'deep', untilMs: 1_700_000_100_000, differences: { default: { payments: -(2n ** 60n), cents: 5n }, fallback: { payments: 1n, cents: 0n } }, differingPayments: 3 }
+    { atMs: 1_700_000_000_123, kind: 'plain', untilMs: 1_700_000_000_000, differences: { default: { payments: 0n, cents: -1n }, fallback: { payments: 0n, cents: 0n } }, differingPayments: null, notCompared: { payments: 0, oldestSentAtMs: null }, oneByOne: null },
+    { atMs: 1_700_000_100_123, kind: 'deep', untilMs: 1_700_000_100_000, differences: { default: { payments: -(2n ** 60n), cents: 5n }, fallback: { payments: 1n, cents: 0n } }, differingPayments: 3, notCompared: { payments: 2, oldestSentAtMs: 1_700_000_000_000 }, oneByOne: { compared: 40, of: 60 } }
   ]
   for (const result of results) {
     await redis.hset(keys.audit, renderAuditResult(result))
     assert.deepEqual((await observe(redis, keys)).audit, result)
   }
+  // As an older version left it.
+  await redis.hdel(keys.audit, 'not-compared', 'not-compared-since', 'one-by-one', 'one-by-one-of')
+  assert.deepEqual((await observe(redis, keys)).audit, { ...results[1], notCompared: null, oneByOne: null })
 })
 
 test('observe works before any worker has made the queue', async () => {

@@ -13,7 +13,8 @@ const READING: Reading = {
     redis: { usedBytes: 1, maxBytes: null, keepsLog: true, canWriteLog: true, canRewriteLog: true, evictionPolicy: 'noeviction' },
     totalsExactSince: null
   },
-  totals: { default: { requests: 0n, cents: 0n }, fallback: { requests: 0n, cents: 0n } }
+  totals: { default: { requests: 0n, cents: 0n }, fallback: { requests: 0n, cents: 0n } },
+  memory: null
 }
 
 async function startSource() {

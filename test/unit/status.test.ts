@@ -9,10 +9,11 @@ import { problemsOf, redisLostProblems } from '../../gateway/status/problems.ts'
 import { renderStatus } from '../../gateway/status/render.ts'
 import { clock, counted, duration, listed, megabytes } from '../../gateway/status/words.ts'
 import type { ProcessorName } from '../../shared/payment.ts'
+import type { MemoryParts } from '../../shared/redis/memory-parts.ts'
 import type { Observation } from '../../shared/redis/observe.ts'
 import type { AuditResult } from '../../shared/report/audit-result.ts'
 import { createHistogram, record, toSparse } from '../../shared/report/histogram.ts'
-import type { BreakerState, GatewayReport, LaneReport, MonitorReport, Received, WorkerReport } from '../../shared/report/report.ts'
+import type { BreakerState, GatewayReport, LaneReport, MonitorReport, Received, TroubleReport, WorkerReport } from '../../shared/report/report.ts'
 
 const NOW_MS = Date.parse('2026-11-21T12:00:00.000Z')
 const FEES = { default: 50_000n, fallback: 150_000n }
@@ -61,8 +62,10 @@ const HEALTHY: Observation = {
   totalsExactSince: null
 }
 
-function figures(changes: Partial<Observation> = {}): Figures {
-  return figuresOf({ observation: { ...HEALTHY, ...changes }, totals: TOTALS }, FEES)
+const MEMORY = { queueBytes: 1_048_576, idsBytes: 2_097_152, totalsBytes: 524_288 }
+
+function figures(changes: Partial<Observation> = {}, memory: MemoryParts | null = MEMORY): Figures {
+  return figuresOf({ observation: { ...HEALTHY, ...changes }, totals: TOTALS, memory }, FEES)
 }
 
 /** An audit three hours ago that found so many payments and cents more in our books than in theirs. */
@@ -70,8 +73,14 @@ function audit(forDefault: [bigint, bigint] = [0n, 0n], forFallback: [bigint, bi
   const difference = ([payments, cents]: [bigint, bigint]) => ({ payments, cents })
   return {
     atMs: NOW_MS - 10_800_000, kind: differingPayments === null ? 'plain' : 'deep', untilMs: NOW_MS - 10_802_000,
-    differences: { default: difference(forDefault), fallback: difference(forFallback) }, differingPayments
+    differences: { default: difference(forDefault), fallback: difference(forFallback) }, differingPayments,
+    notCompared: { payments: 0, oldestSentAtMs: null }, oneByOne: differingPayments === null ? null : { compared: 40, of: 40 }
   }
+}
+
+/** The same, equal, which left out so many payments in flight, the oldest for so long by then. */
+function incompleteAudit(payments: number, inFlightMs: number): AuditResult {
+  return { ...audit(), notCompared: { payments, oldestSentAtMs: NOW_MS - 10_800_000 - inFlightMs } }
 }
 
 /** The healthy reports, one of them replaced. */
@@ -82,6 +91,7 @@ function withReport(replacement: Received): Received[] {
 const problems = (changes: Partial<Observation> = {}) => problemsOf(figures(changes))
 const shut = (...names: ProcessorName[]) => withReport(received(worker('worker-1', Object.fromEntries(
   names.map(name => [name, lane(name === 'default' ? 'OPEN' : 'HALF_OPEN', NOW_MS - 12_000)])))))
+const troubled = (...troubles: TroubleReport[]) => withReport(received({ ...worker('worker-1'), troubles }))
 /** A breaker is open, but for ten seconds nothing was sent. */
 const quiet = (name: ProcessorName) => {
   const answers = { booked: 0, 'already-booked': 0, 'not-booked': 0, rejected: 0, unknown: 0 }
@@ -124,6 +134,14 @@ describe('figures', () => {
     assert.deepEqual(figures().money, { settled: 40_800n, fees: 2_140n, net: 38_660n, allOnFallback: { fees: 6_120n, net: 34_680n } })
   })
 
+  it('tell what a worker can not do, as long as it lives', () => {
+    const workers = (reports: Received[]) => figures({ reports, workers: [] }).workers.map(({ troubles }) => troubles)
+    assert.deepEqual(workers(troubled({ what: 'heartbeat', reason: 'WRONGTYPE', sinceMs: NOW_MS - 12_000 })),
+      [[{ what: 'heartbeat', reason: 'WRONGTYPE', since: '2026-11-21T11:59:48.000Z' }]])
+    // As a worker of an older version reports.
+    assert.deepEqual(workers(HEALTHY.reports), [[]])
+  })
+
   it('know a worker by its heartbeat alone, and forget one that was replaced', () => {
     const before = received(worker('worker-1'), 9_000, 'before')
     const now = received({ ...worker('worker-1'), startedAtMs: NOW_MS - 8_000 }, 500, 'now')
@@ -132,6 +150,34 @@ describe('figures', () => {
     assert.deepEqual(names(signs), ['worker-1-now', 'worker-9-x'])
     // Unless it has payments that nobody has taken over.
     assert.deepEqual(names([...signs, { name: 'worker-1-before', seenAtMs: NOW_MS - 9_000, pendingCount: 2 }]), ['worker-1-before', 'worker-1-now', 'worker-9-x'])
+  })
+})
+
+describe('the memory of Redis', () => {
+  const full = { redis: { ...HEALTHY.redis, usedBytes: 53_477_376 } }
+  const parts = (queueBytes: number, idsBytes: number, totalsBytes: number) => ({ queueBytes, idsBytes, totalsBytes })
+
+  it('is told by part, and what is left is other', () => {
+    assert.deepEqual(figures().redis.memory, { ...MEMORY, otherBytes: 5_242_880 - 3_670_016 })
+    // Estimated a moment before, when there was more.
+    assert.equal(figures({}, parts(5_000_000, 1_000_000, 0)).redis.memory?.otherBytes, 0)
+    assert.equal(figures({}, null).redis.memory, null)
+  })
+
+  for (const [name, memory, told] of [
+    ['the queue', parts(31_457_280, 10_485_760, 0), '30\\.0 MB, is the queue'],
+    ['ids', parts(1_048_576, 41_943_040, 1_048_576), '40\\.0 MB, is the memory of ids'],
+    ['totals', parts(0, 1_048_576, 41_943_040), '40\\.0 MB, is the totals']
+  ] as const) {
+    it(`is full of ${name}`, () => {
+      assert.match(problemsOf(figures(full, memory))[0] ?? '', new RegExp(`^Redis is nearly full, .* The largest part, ${told}\\.$`))
+      const filled = { redis: { ...HEALTHY.redis, usedBytes: 58_720_300 } }
+      assert.match(problemsOf(figures(filled, memory))[0] ?? '', new RegExp(`^Redis is full, .*, which goes on\\. The largest part, ${told}\\.$`))
+    })
+  }
+
+  it('is full of nobody knows what', () => {
+    assert.match(problemsOf(figures(full, null))[0] ?? '', /^Redis is nearly full, 51\.0 MB of 56\.0 MB\. When it is full, new payments get 503\.$/)
   })
 })
 
@@ -144,7 +190,13 @@ describe('problems', () => {
     ]],
     ['the books differ by a cent', { audit: audit([0n, 0n], [0n, -1n]) }, [/: ours minus those of fallback are 0 payments and -0\.01\. `npm/]],
     ['totals agree, payments don\'t', { audit: audit([0n, 0n], [0n, 0n], 2) }, [/^The books differ by the audit of .*: 2 payments differ one by one\./]],
-    ['a dead letter', { deadLetterCount: 1 }, [/^1 dead letter waits: .* refused these payments for good\. `npm run redrive`/]],
+    ['an audit of an older version found equal books', { audit: { ...audit(), notCompared: null } }, []],
+    ['an audit left out what was just on its way', { audit: incompleteAudit(3, 5_000) }, []],
+    ['an audit left out what had been in flight for long', { audit: incompleteAudit(2, 7_200_000) }, [
+      /^The books agree in all that was compared by the audit of 2026-11-21 09:00:00 UTC, 3 h ago: it left out 2 payments in flight, the oldest for 2 h by then\. `npm run audit` names them\.$/
+    ]],
+    ['an audit left out payments, and the rest differs', { audit: { ...incompleteAudit(2, 7_200_000), differingPayments: 1 } }, [/^The books differ by the audit of /]],
+    ['a dead letter', { deadLetterCount: 1 }, [/^1 dead letter waits: payments that both processors refused for good, or entries of the queue that were no payment\. `npm run redrive` shows them\.$/]],
     ['a worker is silent, another takes over', {
       reports: [...withReport(received(worker('worker-1'), 7_000)), received(worker('worker-2'))],
       workers: [{ name: 'worker-1-a', seenAtMs: NOW_MS - 7_000, pendingCount: 12 }]
@@ -153,6 +205,17 @@ describe('problems', () => {
       reports: withReport(received(worker('worker-1'), 7_000)), workers: [{ name: 'worker-1-a', seenAtMs: NOW_MS - 7_000, pendingCount: 1 }]
     }, [/^No worker lives: payments are accepted and wait/, /^worker-1 .* for 7\.0 s\. 1 payment it has will be taken over when a worker lives\.$/]],
     ['there never was a worker', { workers: [], reports: HEALTHY.reports.filter(({ report }) => report.role !== 'worker') }, [/^No worker lives/]],
+    ['a worker can not send its heartbeat', { reports: troubled({ what: 'heartbeat', reason: 'WRONGTYPE Operation against a key', sinceMs: NOW_MS - 12_000 }) },
+      [/^worker-1 can not send its heartbeat for 12 s since 11:59:48 UTC: WRONGTYPE Operation against a key\. What dead workers had is not taken over meanwhile\.$/]],
+    ['a worker can do neither', {
+      reports: troubled({ what: 'exchange', reason: 'NOGROUP No such key.', sinceMs: NOW_MS - 3_000 }, { what: 'heartbeat', reason: 'NOGROUP', sinceMs: NOW_MS - 1_000 })
+    }, [/^worker-1 can not settle or take payments for 3\.0 s since 11:59:57 UTC: NOGROUP No such key\.$/, /^worker-1 can not send its heartbeat for 1\.0 s/]],
+    ['a worker tells that it has no trouble', { reports: troubled() }, []],
+    ['a worker had trouble before it fell silent', {
+      reports: [...troubled({ what: 'exchange', reason: 'NOGROUP', sinceMs: NOW_MS - 9_000 }).map(each => each.report.role === 'worker' ? { ...each, seenAtMs: NOW_MS - 7_000 } : each),
+        received(worker('worker-2'))],
+      workers: []
+    }, [/^worker-1 has shown no sign of life for 7\.0 s\./]],
     ['default fails', { reports: shut('default') },
       [/^The default processor fails: its breaker is OPEN at worker-1 since 11:59:48 UTC, 12 s\. Payments wait for it for a while, then go to fallback/]],
     ['default fails and is called failing', { reports: shut('default'), health: { default: { ...WELL, failing: true }, fallback: WELL } },
@@ -179,7 +242,7 @@ describe('problems', () => {
     ['payments wait for a moment', { unsettledCount: 100, oldestAcceptedAtMs: NOW_MS - 1_500, oldestWaitingAcceptedAtMs: NOW_MS - 1_500 }, []],
     ['an outcome is open', { oldestAcceptedAtMs: NOW_MS - 90_000 },
       [/^A payment that was accepted 90 s ago is still in flight: its outcome is open, and it stays at its processor/]],
-    ['Redis is nearly full', { redis: { ...HEALTHY.redis, usedBytes: 53_477_376 } }, [/^Redis is nearly full, 51\.0 MB of 56\.0 MB\./]],
+    ['Redis is nearly full', { redis: { ...HEALTHY.redis, usedBytes: 53_477_376 } }, [/^Redis is nearly full, 51\.0 MB of 56\.0 MB\. When it is full, new payments get 503\. The largest part, 47\.5 MB, is neither queue nor ids nor totals\.$/]],
     ['Redis is full', { redis: { ...HEALTHY.redis, usedBytes: 58_720_300 } }, [/^Redis is full, 56\.0 MB of 56\.0 MB: new payments get 503/]],
     ['Redis has no limit', { redis: { ...HEALTHY.redis, usedBytes: 1e12, maxBytes: null } }, []],
     ['Redis can not write', { redis: { ...HEALTHY.redis, canWriteLog: false } }, [/^Redis can not write its append-only log: look at its disk/]],
@@ -228,7 +291,7 @@ test('why a processor is preferred', () => {
 
 test('the body is JSON with problems first, and money as exact decimals', () => {
   const huge = { default: { requests: 2n ** 60n, cents: 123_456_789_012_345_678_901n }, fallback: { requests: 0n, cents: 0n } }
-  const status = { problems: [], isCurrent: true, answeredBy: 'gateway-1', ...figuresOf({ observation: { ...HEALTHY, audit: audit([-1n, -123_456_789_012_345_678_901n]) }, totals: huge }, FEES) }
+  const status = { problems: [], isCurrent: true, answeredBy: 'gateway-1', ...figuresOf({ observation: { ...HEALTHY, audit: audit([-1n, -123_456_789_012_345_678_901n]) }, totals: huge, memory: null }, FEES) }
   const body = renderStatus(status)
   assert.match(body, /^\{\s+"problems": \[\]/)
   assert.match(body, /"settled": 1234567890123456789\.01,/)
@@ -239,9 +302,15 @@ test('the body is JSON with problems first, and money as exact decimals', () => 
   assert.deepEqual(Object.keys(parsed.money), ['settled', 'fees', 'net', 'allOnFallback'])
   const { differences, ...rest } = parsed.audit
   assert.deepEqual(rest, {
-    at: '2026-11-21T09:00:00.000Z', ageSeconds: 10_800, kind: 'plain', until: '2026-11-21T08:59:58.000Z', isEqual: false, differingPayments: null
+    at: '2026-11-21T09:00:00.000Z', ageSeconds: 10_800, kind: 'plain', until: '2026-11-21T08:59:58.000Z', isEqual: false, differingPayments: null,
+    notCompared: { count: 0, oldestSentAt: null, oldestSeconds: null }, oneByOne: null
   })
   assert.deepEqual((differences as { fallback: unknown }).fallback, { payments: 0, amount: 0 })
+})
+
+test('what an audit left out is told with the age that it had by then', () => {
+  assert.deepEqual(figures({ audit: incompleteAudit(2, 5_000) }).audit?.notCompared, { count: 2, oldestSentAt: '2026-11-21T08:59:55.000Z', oldestSeconds: 5 })
+  assert.deepEqual(figures({ audit: audit([0n, 0n], [0n, 0n], 0) }).audit?.oneByOne, { compared: 40, of: 40 })
 })
 
 test('fees are exact, rounded once', () => {

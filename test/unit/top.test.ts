@@ -29,17 +29,20 @@ const HEALTHY: ToldStatus = {
   accepting: { answers: { accepted: 500, duplicate: 0, conflict: 0, invalid: 0, refused: 0 }, latency: LATENCY },
   money: { settled: '792020.00', fees: '39601.00', net: '752419.00', allOnFallback: { fees: '118803.00', net: '673217.00' } },
   gateways: ['gateway-1', 'gateway-2'].map(label => ({ ...sign(label), acceptedPerSecond: 25, connections: 3, refusing: null })),
-  workers: [{ ...sign('worker-1'), pending: 3 }],
+  workers: [{ ...sign('worker-1'), pending: 3, troubles: [] }],
   audit: null,
   monitors: [{ ...sign('monitor-1'), isActive: true, polls: { default: { result: 'well', at: '2026-11-21T11:59:58.000Z' }, fallback: null } }],
-  redis: { usedBytes: 5_242_880, maxBytes: 58_720_256, keepsLog: true, canWriteLog: true, canRewriteLog: true, evictionPolicy: 'noeviction' }
+  redis: {
+    usedBytes: 5_242_880, maxBytes: 58_720_256, keepsLog: true, canWriteLog: true, canRewriteLog: true, evictionPolicy: 'noeviction',
+    memory: { queueBytes: 104_858, idsBytes: 2_097_152, totalsBytes: 1_048_576, otherBytes: 1_992_294 }
+  }
 }
 const BREAKER_OPEN = { worker: 'worker-1', state: 'OPEN' as const, since: '2026-11-21T11:59:48.000Z', openSeconds: 12 }
 const TROUBLED: ToldStatus = {
   ...HEALTHY,
   problems: [
     'The default processor fails: its breaker is OPEN at worker-1 since 11:59:48 UTC, 12 s. Payments wait for it for a while, then go to fallback, the dearer one.',
-    '1 dead letter waits: a processor refused these payments for good. `npm run redrive` shows them and puts them back.'
+    '1 dead letter waits: payments that both processors refused for good, or entries of the queue that were no payment. `npm run redrive` shows them.'
   ],
   processors: { ...HEALTHY.processors, default: processor({ verdict: 'fails', breakers: [BREAKER_OPEN] }) }
 }
@@ -49,7 +52,7 @@ const HUGE: ToldStatus = {
   processors: { default: processor({ settled: { payments: '1152921504606846976', amount: '1234567890123456789.01', fees: '61728394506172839.45' } }), fallback: processor() },
   money: { settled: '1234567890123456789.01', fees: '61728394506172839.45', net: '1172839495617283949.56', allOnFallback: { fees: '185185183518518518.35', net: '1.00' } },
   gateways: ['a'.repeat(64), 'gateway-2'].map(label => ({ ...sign(label), acceptedPerSecond: 60_000, connections: 2_000, refusing: { reason: 'The queue is full.', since: '', answers: 5 } })),
-  redis: { ...HEALTHY.redis, usedBytes: 1e12, maxBytes: null, canWriteLog: false }
+  redis: { ...HEALTHY.redis, usedBytes: 1e12, maxBytes: null, canWriteLog: false, memory: { queueBytes: 1e12, idsBytes: 1e12, totalsBytes: 1e12, otherBytes: 1e12 } }
 }
 
 const viewOf = (status: ToldStatus): View => answered(emptyView('http://localhost:9999'), status)
@@ -67,10 +70,11 @@ describe('the picture', () => {
     assert.match(text, /^default +works +CLOSED +well 2\.0 s ago +3 +46 +90\.0 % +8\.0$/m)
     assert.match(text, /^prefer default: default works, and it is the cheaper one; a delay costs no money$/m)
     assert.match(text, /^both +39,800 +792,020\.00 +39,601\.00 +752,419\.00\nall at fallback +118,803\.00 +673,217\.00$/m)
+    assert.match(text, /^audit +none since the books began$/m)
     assert.match(text, /^gateway-1 +0\.4 s ago +60\.0 MB +0\.4 +accepts 25\/s, 3 connections$/m)
     assert.match(text, /^worker-1 .* has 3, default CLOSED, fallback CLOSED$/m)
     assert.match(text, /^monitor-1 .* polls, default well$/m)
-    assert.match(text, /^redis memory 5\.0 MB of 56\.0 MB, 9 %$/m)
+    assert.match(text, /^redis memory 5\.0 MB of 56\.0 MB, 9 %\n {2}queue 0\.1 MB, ids 2\.0 MB, totals 1\.0 MB, other 1\.9 MB$/m)
     assert.doesNotMatch(text, /…|undefined|null|NaN/)
   })
 
@@ -80,6 +84,24 @@ describe('the picture', () => {
     assert.equal(lines.filter(({ tone }) => tone === 'bad').length, 1 + 3 + 2 + 1)
     assert.match(textOf(lines), /^default +FAILS +OPEN/m)
     assert.match(textOf(lines), /^worker-1 .* default OPEN for 12 s, fallback CLOSED$/m)
+  })
+
+  it('tells what the last audit compared, and what not', () => {
+    const told = (changes: Partial<ToldStatus['audit'] & object>) => {
+      const audit: ToldStatus['audit'] = {
+        at: '2026-11-21T09:00:00.000Z', ageSeconds: 10_800, kind: 'plain', until: '2026-11-21T08:59:58.000Z', isEqual: true, differingPayments: null,
+        differences: { default: { payments: '0', amount: '0.00' }, fallback: { payments: '0', amount: '0.00' } },
+        notCompared: { count: 0, oldestSentAt: null, oldestSeconds: null }, oneByOne: null, ...changes
+      }
+      return /^audit.*(?:\n {9}.*)*/m.exec(textOf(renderView(viewOf({ ...HEALTHY, audit }), 200)))?.[0]
+    }
+    const notCompared = { count: 2, oldestSentAt: '2026-11-21T07:00:00.000Z', oldestSeconds: 7_200 }
+    assert.equal(told({}), 'audit    3 h ago, plain: the books agree')
+    assert.equal(told({ kind: 'deep', oneByOne: { compared: 40, of: 60 }, notCompared }),
+      'audit    3 h ago, deep: the books agree in all that was compared, 40 of 60 payments compared one by one; not compared: 2 in flight, the oldest for 2 h by then')
+    assert.equal(told({ isEqual: false, notCompared }), 'audit    3 h ago, plain: THE BOOKS DIFFER; not compared: 2 in flight, the oldest for 2 h by then')
+    // As a gateway of an older version tells it.
+    assert.equal(told({ notCompared: undefined, oneByOne: undefined } as never), 'audit    3 h ago, plain: the books agree')
   })
 
   it('says that the system is not reached, since when, and of when the figures are', () => {
@@ -114,6 +136,15 @@ describe('the picture', () => {
       }
     })
   }
+
+  it('leaves out what Redis was not weighed for, or a gateway of an older version does not tell', () => {
+    const older = { ...HEALTHY.redis, memory: undefined } as unknown as ToldStatus['redis']
+    for (const redis of [{ ...older, memory: null }, older]) {
+      const text = textOf(renderView(viewOf({ ...HEALTHY, redis }), 80))
+      assert.match(text, /^redis memory 5\.0 MB of 56\.0 MB, 9 %$/m)
+      assert.doesNotMatch(text, /ids/)
+    }
+  })
 
   it('tells huge numbers exactly', () => {
     const text = textOf(renderView(viewOf(HUGE), 120))

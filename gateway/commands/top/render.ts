@@ -20,6 +20,7 @@ export function renderView(view: View, width: number): Line[] {
     ...plain(flowLines(status, view.samples, width)), { text: '' },
     ...processorLines(status, width), { text: '' },
     ...plain(moneyLines(status, width)), { text: '' },
+    ...plain(auditLines(status, width)),
     ...processLines(status, width)
   ]
 }
@@ -107,6 +108,18 @@ function moneyLines({ processors, money }: ToldStatus, width: number): string[] 
   ], width)
 }
 
+/** What the last audit compared, and what not. */
+function auditLines({ audit }: ToldStatus, width: number): string[] {
+  if (audit === null) return ['audit    none since the books began']
+  const { ageSeconds, kind, isEqual, oneByOne, notCompared } = audit
+  // A gateway of an older version tells neither of the last two.
+  const { count = 0, oldestSeconds } = notCompared ?? {}
+  const found = !isEqual ? 'THE BOOKS DIFFER' : count > 0 ? 'the books agree in all that was compared' : 'the books agree'
+  const each = oneByOne ? `, ${words(oneByOne.compared)} of ${counted(oneByOne.of, 'payment')} compared one by one` : ''
+  const inFlight = count > 0 ? `; not compared: ${words(count)} in flight, the oldest for ${duration(oldestSeconds ?? 0)} by then` : ''
+  return wrapped(`audit    ${duration(ageSeconds)} ago, ${kind}: ${found}${each}${inFlight}`, width, ' '.repeat(9))
+}
+
 function processLines({ gateways, workers, monitors, processors, redis }: ToldStatus, width: number): Line[] {
   const breakerOf = (name: ProcessorName, worker: string) => {
     const breaker = processors[name].breakers.find(each => each.worker === worker)
@@ -143,8 +156,17 @@ function processLines({ gateways, workers, monitors, processors, redis }: ToldSt
       const text = `${line.padEnd(textWidth)}  ${rows[index]?.does ?? ''}`
       return rows[index]?.isAlive === true ? { text } : { text, tone: 'bad' as const }
     }),
-    { text: `redis memory ${filled}${redis.canWriteLog ? '' : ', CAN NOT WRITE ITS LOG'}` }
+    { text: `redis memory ${filled}${redis.canWriteLog ? '' : ', CAN NOT WRITE ITS LOG'}` },
+    ...memoryLines(redis.memory, width)
   ]
+}
+
+function memoryLines(memory: ToldStatus['redis']['memory'], width: number): Line[] {
+  // A gateway of an older version does not tell it.
+  if (!memory) return []
+  const { queueBytes, idsBytes, totalsBytes, otherBytes } = memory
+  const parts = `queue ${megabytes(queueBytes)}, ids ${megabytes(idsBytes)}, totals ${megabytes(totalsBytes)}, other ${megabytes(otherBytes)}`
+  return wrapped(parts, width - 2).map(text => ({ text: `  ${text}` }))
 }
 
 /** "1234567.89" becomes "1,234,567.89". */
