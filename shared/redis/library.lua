@@ -427,6 +427,7 @@ end
     - From here on a payment with a record stays at the processor on record until it is settled. Nobody may release it, since an
       attempt of the former worker may still be on its way.
     - What has no record was never handed out, so nobody has sent it: it is held, free for either processor.
+    - What has a record that says nothing stays where it is, since it may be anywhere: told among those that are no payments.
 ]]
 local function reclaim(keys, args)
   local queue, in_flight, group = keys[1], keys[2], args[1]
@@ -434,7 +435,10 @@ local function reclaim(keys, args)
   local reclaimed = { 0, malformed }
   for index = 3, #args do
     local record = redis.call('HGET', in_flight, args[index])
-    if not record then
+    if record and not (record:find('^default %d%d%d%d%-') or record:find('^fallback %d%d%d%d%-')) then
+      malformed[#malformed + 1] = args[index]
+      malformed[#malformed + 1] = 'its record in flight says nothing: ' .. record:sub(1, 100)
+    elseif not record then
       reclaimed[1] = reclaimed[1] + #redis.call('XCLAIM', queue, group, HELD, 0, args[index], 'JUSTID')
     else
       local entry = redis.call('XCLAIM', queue, group, args[2], 0, args[index])[1]
@@ -784,46 +788,65 @@ local function stream_bytes(key)
   return math.max(bytes, 0)
 end
 
+-- How many nodes of three digits are looked at, by the most digits that a period has: each stands for as many others, since ids are
+-- spread evenly over them. Those of more digits that belong to them are looked at as well.
+local NODES_WEIGHED = { [3] = 256, [4] = 32, [5] = 2 }
+
+-- What the ids of all periods take.
+local function ids_bytes(periods, nodes)
+  local hex, total = '0123456789abcdef', 0
+  local function node_bytes(name, digits, digits_max)
+    local bytes = bytes_of(nodes .. name .. ':' .. digits, 5)
+    if #digits == digits_max then return bytes end
+    for digit in hex:gmatch('.') do bytes = bytes + node_bytes(name, digit .. digits, digits_max) end
+    return bytes
+  end
+  for _, period in ipairs(periods) do
+    local count = NODES_WEIGHED[period.digits]
+    local bytes = 0
+    for index = 0, count - 1 do bytes = bytes + node_bytes(period.name, ('%03x'):format(index * 4096 / count), period.digits) end
+    total = total + bytes * 4096 / count
+  end
+  return math.floor(total)
+end
+
 --[[ weigh: tells what each part takes of the memory, at a cost that does not depend on how many keys there are.
 
-  KEYS  1 queue stream   2 in-flight hash   3 dead-letter stream
-  ARGV  1 beginning of the names of ids   2 beginning of the names of totals   3 keys to look at, if there are more than twice as many
-  Returns { bytes of KEYS, how many keys there are, how many were looked at ('all', or a number of random ones),
-        { how many of these were ids, their bytes, the sum of the squares of these bytes }, the same of totals, the same of what is
-        neither, { INFO of memory } }.
+  KEYS  1 queue stream   2 in-flight hash   3 dead-letter stream   4 id periods hash   5 what the names of the ids' nodes begin with
+  ARGV  1 beginning of the names of totals   2 beginning of all our names   3 keys to look at, if there are more than twice as many
+  Returns { bytes of KEYS 1 to 3, how many keys there are, bytes of the ids, bytes of the totals or '' if not all keys were looked at,
+        bytes of what others keep in this Redis, { INFO of memory } }.
 
-  Cost: some 0.5 ms for 256 keys. A walk makes half as many calls a key, so up to twice as many keys are walked through.
+  Cost: less than 1 ms. Up to twice as many keys are walked through; where there are more, the ids are known by some of their nodes,
+  and what others keep by a sample.
 ]]
 local function weigh(keys, args)
   local own = stream_bytes(keys[1]) + bytes_of(keys[2], 50) + stream_bytes(keys[3])
-  local weighed = { [keys[1]] = true, [keys[2]] = true, [keys[3]] = true }
-  local parts = { ids = { 0, 0, 0 }, totals = { 0, 0, 0 }, others = { 0, 0, 0 } }
-  local function add(key)
-    if weighed[key] then return end
-    local name = key:sub(1, #args[1]) == args[1] and 'ids' or key:sub(1, #args[2]) == args[2] and 'totals' or 'others'
-    local part, bytes = parts[name], bytes_of(key, 5)
-    part[1], part[2], part[3] = part[1] + 1, part[2] + bytes, part[3] + bytes * bytes
-  end
-
   local key_count, wanted = redis.call('DBSIZE'), tonumber(args[3])
-  local looked_at = 'all'
+  local function begins(key, beginning) return key:sub(1, #beginning) == beginning end
+  local ids, totals, others = 0, 0, 0
   if key_count <= 2 * wanted then
     local cursor, seen = '0', {}
     repeat
       local page = redis.call('SCAN', cursor, 'COUNT', 2 * wanted)
       cursor = page[1]
       for _, key in ipairs(page[2]) do
-        if not seen[key] then add(key) end
+        if not seen[key] then
+          if begins(key, keys[5]) then ids = ids + bytes_of(key, 5)
+          elseif begins(key, args[1]) then totals = totals + bytes_of(key, 5)
+          elseif not begins(key, args[2]) then others = others + bytes_of(key, 5) end
+        end
         seen[key] = true
       end
     until cursor == '0'
   else
-    looked_at = tostring(wanted)
-    for _ = 1, wanted do add(redis.call('RANDOMKEY')) end
+    ids, totals = ids_bytes(read_periods(keys[4]), keys[5]), ''
+    for _ = 1, wanted do
+      local key = redis.call('RANDOMKEY')
+      if not begins(key, args[2]) then others = others + bytes_of(key, 5) / wanted * key_count end
+    end
   end
-  -- A square may be more than the integers of a reply hold.
-  for _, part in pairs(parts) do part[3] = string.format('%.0f', part[3]) end
-  return { own, key_count, looked_at, parts.ids, parts.totals, parts.others, { redis.call('INFO', 'memory') } }
+  return { own, key_count, ids, totals, math.floor(others), { redis.call('INFO', 'memory') } }
 end
 
 -- Draining must go on when memory is full: only accepting may be refused for it.
