@@ -7,7 +7,7 @@ import { memoryPartsOf, type MemoryParts, type WeighedKeys } from './memory-part
 /** Keys that are looked at; all of them where there are not more than twice as many. */
 const SAMPLE_COUNT = 256
 
-/** Tells which part fills Redis, in one call of some 0.5 ms, however much there is. Throws what `callFunction` throws. */
+/** Tells which part fills Redis, in one call of less than 1 ms, however much there is. Throws what `callFunction` throws. */
 export async function weighMemory(redis: Redis, keys: Keys): Promise<MemoryParts> {
   const beginnings = [keys.idsPattern, keys.totalsPattern].map(pattern => pattern.slice(0, -1))
   const reply = await callFunction(redis, 'weigh', [keys.queue, keys.inFlight, keys.deadLetters], [...beginnings, SAMPLE_COUNT])
