@@ -1,6 +1,6 @@
 import type { MemoryParts } from '../../shared/redis/memory-parts.ts'
 
-/** It costs Redis half a millisecond, and what fills up does so over minutes. */
+/** It costs Redis up to a millisecond, and what fills up does so over minutes. */
 const EVERY_MS = 10_000
 
 /**
