@@ -80,6 +80,8 @@ export type Figures = {
   /** Of all gateways over the last ten seconds; the latency of those answers that Redis was asked for. */
   accepting: { answers: Record<AcceptOutcome, number>; latency: LatencyFigures }
   money: MoneyFigures
+  /** Before it summaries are exact to the minute only; null: they always are to the millisecond. */
+  totalsExactSince: string | null
   /** Null if there was none since the books began. */
   audit: AuditFigures | null
   gateways: GatewayFigures[]
@@ -148,6 +150,7 @@ export function figuresOf({ observation, totals, memory }: Reading, fees: Fees):
       latency: latencyFigures(gatewayReports.map(({ recent }) => recent.latency))
     },
     money: moneyFigures(totals, fees),
+    totalsExactSince: observation.totalsExactSince,
     audit: auditFigures(observation),
     gateways: gateways.flatMap(({ sign, report }) => report ? [gatewayFigures(sign, report)] : []),
     workers: workers.map(({ sign, report, pendingCount }) => ({ ...sign, pending: pendingCount, troubles: sign.isAlive ? troublesOf(report) : [] })),

@@ -1,5 +1,5 @@
 import { signedDecimalFromCents } from '../../shared/money.ts'
-import { PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
+import { otherThan, PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
 import { LONG_IN_FLIGHT_MS } from '../../shared/report/audit-result.ts'
 import type { Figures, MemoryFigures, ProcessorFigures, WorkerFigures } from './figures.ts'
 import type { ProcessSign } from './processes.ts'
@@ -20,6 +20,7 @@ export function problemsOf(figures: Figures): string[] {
     ...gatewayProblems(figures),
     ...workerProblems(figures),
     ...processorProblems(figures),
+    ...refusalProblems(figures),
     ...monitorProblems(figures),
     ...queueProblems(figures)
   ]
@@ -99,6 +100,15 @@ function troubleOfWorker(label: string, { what, reason, since }: WorkerFigures['
   const lasting = `for ${duration((Date.parse(at) - Date.parse(since)) / 1_000)} since ${clock(since)}: ${reason.replace(/\.$/, '')}.`
   return what === 'heartbeat' ? `${label} can not send its heartbeat ${lasting} What dead workers had is not taken over meanwhile.`
     : `${label} can not settle or take payments ${lasting}`
+}
+
+/** What is refused for what it is makes no breaker open, and costs the other processor's fee. */
+function refusalProblems({ processors }: Figures): string[] {
+  return PROCESSOR_NAMES.flatMap(name => {
+    const count = processors[name].answers.rejected
+    return count === 0 ? [] : [`The ${name} processor refused ${counted(count, 'payment')} for good in the last 10 s (status 400, 413 or 415). ` +
+      `${count === 1 ? 'It goes' : 'They go'} to ${otherThan(name)}, and to the dead letters if that refuses as well.`]
+  })
 }
 
 function processorProblems({ processors }: Figures): string[] {

@@ -30,6 +30,7 @@ const HEALTHY: ToldStatus = {
   money: { settled: '792020.00', fees: '39601.00', net: '752419.00', allOnFallback: { fees: '118803.00', net: '673217.00' } },
   gateways: ['gateway-1', 'gateway-2'].map(label => ({ ...sign(label), acceptedPerSecond: 25, connections: 3, refusing: null })),
   workers: [{ ...sign('worker-1'), pending: 3, troubles: [] }],
+  totalsExactSince: null,
   audit: null,
   monitors: [{ ...sign('monitor-1'), isActive: true, polls: { default: { result: 'well', at: '2026-11-21T11:59:58.000Z' }, fallback: null } }],
   redis: {
