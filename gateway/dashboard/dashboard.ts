@@ -27,7 +27,7 @@ export function createDashboard(status: StatusSource, log: Log): Routes {
 
   return {
     attach(app, replies) {
-      const { begin, reply, replyProblem } = replies
+      const { guarded, begin, reply, replyProblem } = replies
       const answer = (res: HttpResponse, req: HttpRequest, name: string) => {
         begin(res, req)
         files ??= readPageFiles()
@@ -50,11 +50,11 @@ export function createDashboard(status: StatusSource, log: Log): Routes {
       }
       live = createLive(app, replies, status, history)
       app
-        .get('/dashboard', (res, req) => { answer(res, req, 'index.html') })
-        .any('/dashboard', anyOther)
+        .get('/dashboard', guarded((res, req) => { answer(res, req, 'index.html') }))
+        .any('/dashboard', guarded(anyOther))
         .ws('/dashboard/live', live.behavior)
-        .get('/dashboard/:file', (res, req) => { answer(res, req, req.getParameter(0) ?? '') })
-        .any('/dashboard/:file', anyOther)
+        .get('/dashboard/:file', guarded((res, req) => { answer(res, req, req.getParameter(0) ?? '') }))
+        .any('/dashboard/:file', guarded(anyOther))
     },
     close() {
       live?.close()
