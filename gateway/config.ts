@@ -1,21 +1,15 @@
 import { address, integer, oneOf, optionalText, processName, type Variable } from '../shared/config.ts'
-import { centsFromDecimal, type Cents } from '../shared/money.ts'
+import { centsFromDecimal, CENTS_MAX, type Cents } from '../shared/money.ts'
 import { ID_RETENTION_HOURS } from '../shared/id-memory.ts'
 import { METRICS_LISTEN } from '../shared/metrics/listen.ts'
 import { REDIS_URL } from '../shared/redis/connect.ts'
-
-/** Above this, sums of billions of payments would leave the 64 bits that Redis counts in. */
-const AMOUNT_CEILING = 1_000_000_000
 
 const MAX_AMOUNT: Variable<Cents> = {
   name: 'MAX_AMOUNT',
   about: 'The largest amount of one payment, in whole currency units; a larger one gets 400.',
   default: '1000000',
-  wants: `an amount above 0 and up to ${AMOUNT_CEILING}, with at most two decimals`,
-  parse: text => {
-    const cents = /^\d+(\.\d{1,2})?$/.test(text) ? centsFromDecimal(Number(text)) : undefined
-    return cents !== undefined && cents <= AMOUNT_CEILING * 100 ? cents : undefined
-  }
+  wants: `an amount above 0 and up to ${CENTS_MAX / 100}, with at most two decimals`,
+  parse: text => /^\d+(\.\d{1,2})?$/.test(text) ? centsFromDecimal(Number(text)) : undefined
 }
 
 /** A share such as 0.05, in millionths. */
