@@ -9,6 +9,7 @@ export type Cents = number & { readonly [brand]: 'Cents' }
  * second for the whole year. Beyond that a settle call would fail in the middle.
  */
 export const CENTS_MAX = 100_000_000_000
+const CENTS_DIGITS_MAX = String(CENTS_MAX).length
 
 /**
  * 19.9 becomes 1990. Undefined for anything that is not a number from 0.01 to the maximum with at most two decimals:
@@ -19,6 +20,30 @@ export function centsFromDecimal(value: unknown): Cents | undefined {
   const scaled = Math.round(value * 100)
   // Dividing back is exact for two-decimal input: both sides are the double nearest to it.
   return isCents(scaled) && scaled / 100 === value ? scaled : undefined
+}
+
+/** A decimal as JSON writes numbers, without sign. */
+const DECIMAL = /^(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i
+
+/**
+ * The same from the number's text, which says more than its double: 19.9000000000000000001 is refused, 19.900 and 1.99e1 become 1990.
+ */
+export function centsFromDecimalText(text: string): Cents | undefined {
+  const [, whole, decimals = '', exponent = '0'] = DECIMAL.exec(text) ?? []
+  if (whole === undefined) return undefined
+  const digits = whole + decimals
+  const [first, end] = [digits.search(/[1-9]/), endOfDigits(digits)]
+  // The cents are the digits from the first to the last that is not 0, and behind them as many zeros as this.
+  const zeroCount = digits.length - end + Number(exponent) - decimals.length + 2
+  if (first < 0 || zeroCount < 0 || zeroCount > CENTS_DIGITS_MAX) return undefined
+  return centsFromDigits(digits.slice(first, end) + '0'.repeat(zeroCount))
+}
+
+/** Behind the last digit that is not 0. Not by a pattern, which would begin anew at each of many zeros. */
+function endOfDigits(digits: string): number {
+  let end = digits.length
+  while (digits[end - 1] === '0') end -= 1
+  return end
 }
 
 /** The digits of whole cents, as Redis stores them: "1990" becomes 1990. Undefined for anything else. */

@@ -112,6 +112,7 @@ const BAD_BODIES: BadBody[] = [
   ['less than nothing', withAmount('-19.90'), 'amount'],
   ['three decimals', withAmount('19.901'), 'amount'],
   ['half a cent', withAmount('0.005'), 'amount'],
+  ['a fraction of a cent that no double tells', withAmount('19.9000000000000000001'), 'amount'],
   ['1e-7', withAmount('1e-7'), 'amount'],
   ['1e-400, which is 0', withAmount('1e-400'), 'amount'],
   ['a cent above the maximum', withAmount('1000000.01'), 'amount'],
