@@ -1,21 +1,16 @@
-import { address, integer, oneOf, optionalText, processName, type Variable } from '../shared/config.ts'
-import { centsFromDecimal, type Cents } from '../shared/money.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { address, integer, oneOf, optionalText, processName, type Rule, type Variable } from '../shared/config.ts'
+import { centsFromDecimal, CENTS_MAX, type Cents } from '../shared/money.ts'
 import { ID_RETENTION_HOURS } from '../shared/id-memory.ts'
 import { METRICS_LISTEN } from '../shared/metrics/listen.ts'
 import { REDIS_URL } from '../shared/redis/connect.ts'
-
-/** Above this, sums of billions of payments would leave the 64 bits that Redis counts in. */
-const AMOUNT_CEILING = 1_000_000_000
 
 const MAX_AMOUNT: Variable<Cents> = {
   name: 'MAX_AMOUNT',
   about: 'The largest amount of one payment, in whole currency units; a larger one gets 400.',
   default: '1000000',
-  wants: `an amount above 0 and up to ${AMOUNT_CEILING}, with at most two decimals`,
-  parse: text => {
-    const cents = /^\d+(\.\d{1,2})?$/.test(text) ? centsFromDecimal(Number(text)) : undefined
-    return cents !== undefined && cents <= AMOUNT_CEILING * 100 ? cents : undefined
-  }
+  wants: `an amount above 0 and up to ${CENTS_MAX / 100}, with at most two decimals`,
+  parse: text => /^\d+(\.\d{1,2})?$/.test(text) ? centsFromDecimal(Number(text)) : undefined
 }
 
 /** A share such as 0.05, in millionths. */
@@ -58,7 +53,7 @@ export const GATEWAY_VARIABLES = {
     default: 'open',
     about: 'closed answers 404 to /dashboard, the live page of the status. STATUS=closed closes it as well.'
   }),
-  defaultFee: fee('DEFAULT_FEE', '0.05', 'What the default processor keeps of a payment, for the money in the status.'),
+  defaultFee: fee('DEFAULT_FEE', '0.05', 'What the default processor keeps of a payment, for the money in the status; not more than FALLBACK_FEE.'),
   fallbackFee: fee('FALLBACK_FEE', '0.15', 'The same for the fallback processor.'),
   metricsListen: METRICS_LISTEN,
   purge: oneOf('PURGE', ['closed', 'open'], {
@@ -72,3 +67,18 @@ export const GATEWAY_VARIABLES = {
     isSecret: true as const
   }
 }
+
+export const GATEWAY_RULES: readonly Rule<typeof GATEWAY_VARIABLES>[] = [
+  {
+    between: ['listen', 'metricsListen'],
+    // A unix socket of this name is taken for what a killed process left, and removed: clients would find nobody.
+    wants: 'METRICS_LISTEN at another address than LISTEN',
+    isKept: ({ listen, metricsListen }) => !isDeepStrictEqual(listen, metricsListen)
+  },
+  {
+    between: ['defaultFee', 'fallbackFee'],
+    // Payments go to default first because it is the cheaper one; otherwise somebody has mixed them up.
+    wants: 'DEFAULT_FEE not above FALLBACK_FEE',
+    isKept: ({ defaultFee, fallbackFee }) => defaultFee <= fallbackFee
+  }
+]

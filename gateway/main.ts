@@ -10,7 +10,7 @@ import { purge } from '../shared/redis/purge.ts'
 import { createReports } from '../shared/redis/reports.ts'
 import { watchProcess } from '../shared/report/process-watch.ts'
 import { createIdentity, startReporter } from '../shared/report/reporter.ts'
-import { GATEWAY_VARIABLES } from './config.ts'
+import { GATEWAY_RULES, GATEWAY_VARIABLES } from './config.ts'
 import { createIntake } from './intake.ts'
 import { createGatewayReport } from './report.ts'
 import { listen } from './server.ts'
@@ -22,6 +22,7 @@ await runService({
   name: 'gateway',
   about: 'accepts payments over HTTP and queues them in Redis',
   variables: GATEWAY_VARIABLES,
+  rules: GATEWAY_RULES,
   async start(scope, config, log) {
     const keys = createKeys()
     const identity = createIdentity(config.gatewayName)

@@ -4,6 +4,7 @@ import type { Address } from '../shared/config.ts'
 import type { Log } from '../shared/log.ts'
 import type { Cents } from '../shared/money.ts'
 import type { Functions } from '../shared/redis/functions.ts'
+import { hasOneEnd } from './framing.ts'
 import type { Intake } from './intake.ts'
 import { decodePaymentBody, parseUuid } from './payment-body.ts'
 import { renderPayment } from './payment-status.ts'
@@ -16,12 +17,16 @@ export type Server = {
   close: () => Promise<void>
 }
 
-/** How every handler answers: `begin` comes first in it, then one of the others, once. */
+/** How every handler answers: `begin` comes first in it, then one of the others, once. And what every handler is wrapped in. */
 export type Replies = {
+  /** Refuses a request that says twice where its body ends, and what follows it on its connection. */
+  guarded: <Rest extends unknown[]>(handler: Handler<Rest>) => Handler<Rest>
   begin: (res: HttpResponse, req: HttpRequest) => void
   reply: (res: HttpResponse, statusLine: string, headers: Record<string, string>, body?: string | Buffer) => void
   replyProblem: (res: HttpResponse, problem: Problem) => void
 }
+
+type Handler<Rest extends unknown[] = []> = (res: HttpResponse, req: HttpRequest, ...rest: Rest) => void
 
 /** Routes of a part of their own. */
 export type Routes = {
@@ -48,6 +53,7 @@ export type ServerOptions = {
 }
 
 const NO_HEADERS = {}
+const TWO_ENDS: Problem = { status: 400, detail: 'A request has one Content-Length, or "Transfer-Encoding: chunked", or neither.' }
 const NOT_FOUND: Problem = { status: 404, detail: 'There is POST /payments, GET /payments/{correlationId}, GET /payments-summary, GET /health and, if they are open, GET /status and GET /dashboard.' }
 
 /** Content types that mean JSON; the first form is what nearly every client sends. */
@@ -66,11 +72,12 @@ export async function listen(address: Address, options: ServerOptions): Promise<
   /** Ends a response. While draining it also closes the connection, so that the client comes back elsewhere. */
   const reply: Replies['reply'] = (res, statusLine, headers, body) => {
     if (res.isAborted === true) return
+    const isLast = isDraining || res.isLast === true
     res.cork(() => {
       res.writeStatus(statusLine)
       for (const name in headers) res.writeHeader(name, headers[name] ?? '')
-      if (res.isHead === true) res.endWithoutBody(0, isDraining)
-      else res.end(body, isDraining)
+      if (res.isHead === true) res.endWithoutBody(0, isLast)
+      else res.end(body, isLast)
     })
   }
   const replyJson = (res: HttpResponse, body: string) => { reply(res, '200 OK', { 'Content-Type': 'application/json' }, body) }
@@ -86,6 +93,18 @@ export async function listen(address: Address, options: ServerOptions): Promise<
   const refuseInvalid = (res: HttpResponse, problem: Problem) => {
     tally.answers.invalid += 1
     replyProblem(res, problem)
+  }
+
+  const guarded: Replies['guarded'] = handler => (res, req, ...rest) => {
+    if (hasOneEnd(req)) {
+      handler(res, req, ...rest)
+      return
+    }
+    begin(res, req)
+    res.isLast = true
+    // Not in this turn: what has come along with this request would be run after its answer, even one that closes the connection.
+    // While the answer is outstanding, the library cuts the connection instead.
+    setImmediate(() => { refuseInvalid(res, TWO_ENDS) })
   }
 
   const postPayment = (res: HttpResponse, req: HttpRequest) => {
@@ -203,20 +222,20 @@ export async function listen(address: Address, options: ServerOptions): Promise<
 
   const app = App()
     .filter((_, change) => { tally.connections += change })
-    .post('/payments', postPayment)
-    .any('/payments', onlyAllow('POST'))
-    .get('/payments/:correlationId', getPayment)
-    .any('/payments/:correlationId', onlyAllow('GET'))
-    .get('/payments-summary', getSummary)
-    .any('/payments-summary', onlyAllow('GET'))
-    .get('/health', getHealth)
-    .any('/health', onlyAllow('GET'))
-    .get('/status', status ? getStatus : anyOther)
-    .any('/status', status ? onlyAllow('GET') : anyOther)
-    .post('/purge-payments', postPurge)
-    .any('/purge-payments', purge ? onlyAllow('POST') : anyOther)
-    .any('/*', anyOther)
-  dashboard?.attach(app, { begin, reply, replyProblem })
+    .post('/payments', guarded(postPayment))
+    .any('/payments', guarded(onlyAllow('POST')))
+    .get('/payments/:correlationId', guarded(getPayment))
+    .any('/payments/:correlationId', guarded(onlyAllow('GET')))
+    .get('/payments-summary', guarded(getSummary))
+    .any('/payments-summary', guarded(onlyAllow('GET')))
+    .get('/health', guarded(getHealth))
+    .any('/health', guarded(onlyAllow('GET')))
+    .get('/status', guarded(status ? getStatus : anyOther))
+    .any('/status', guarded(status ? onlyAllow('GET') : anyOther))
+    .post('/purge-payments', guarded(postPurge))
+    .any('/purge-payments', guarded(purge ? onlyAllow('POST') : anyOther))
+    .any('/*', guarded(anyOther))
+  dashboard?.attach(app, { guarded, begin, reply, replyProblem })
 
   const socket = await new Promise<Parameters<typeof us_listen_socket_close>[0]>((resolve, reject) => {
     const onListen = (listening: Parameters<typeof us_listen_socket_close>[0] | false) => {

@@ -5,7 +5,7 @@ import { loadLibrary } from '../shared/redis/library.ts'
 import { createReports } from '../shared/redis/reports.ts'
 import { watchProcess } from '../shared/report/process-watch.ts'
 import { createIdentity, startReporter } from '../shared/report/reporter.ts'
-import { MONITOR_VARIABLES } from './config.ts'
+import { MONITOR_RULES, MONITOR_VARIABLES } from './config.ts'
 import { startMonitor } from './monitor.ts'
 import { createPoller } from './poller.ts'
 import { createTally, monitorReport } from './tally.ts'
@@ -16,6 +16,7 @@ await runService({
   name: 'health-monitor',
   about: 'polls the health of both processors and publishes the preferred one',
   variables: MONITOR_VARIABLES,
+  rules: MONITOR_RULES,
   async start(scope, config, log) {
     const keys = createKeys()
     const identity = createIdentity(config.monitorName)

@@ -1,4 +1,4 @@
-import { integer, processName } from '../shared/config.ts'
+import { integer, processName, type Rule } from '../shared/config.ts'
 import { METRICS_LISTEN } from '../shared/metrics/listen.ts'
 import { PROCESSOR_URL_VARIABLES } from '../shared/processors.ts'
 import { REDIS_URL } from '../shared/redis/connect.ts'
@@ -26,6 +26,13 @@ export const WORKER_VARIABLES = {
   heartbeatMs: integer('HEARTBEAT_MS', { default: 500, min: 50, max: 60_000, unit: 'ms', about: 'How often the worker shows that it lives.' }),
   deadAfterMs: integer('DEAD_AFTER_MS', {
     default: 2_000, min: 200, max: 600_000, unit: 'ms',
-    about: 'A worker silent for this long has its payments taken over. Too short costs work, never correctness.'
+    about: 'A worker silent for this long has its payments taken over; at least three times HEARTBEAT_MS. Too short costs work, never correctness.'
   })
 }
+
+export const WORKER_RULES: readonly Rule<typeof WORKER_VARIABLES>[] = [{
+  between: ['heartbeatMs', 'deadAfterMs'],
+  // One beat may fail and the next be late: whoever lives must not be taken for dead.
+  wants: 'DEAD_AFTER_MS at least three times HEARTBEAT_MS',
+  isKept: ({ heartbeatMs, deadAfterMs }) => deadAfterMs >= 3 * heartbeatMs
+}]

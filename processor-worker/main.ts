@@ -10,7 +10,7 @@ import { watchProcess } from '../shared/report/process-watch.ts'
 import { createIdentity, startReporter } from '../shared/report/reporter.ts'
 import { waitForArrival } from './arrivals.ts'
 import { createProcessorClient } from './client.ts'
-import { WORKER_VARIABLES } from './config.ts'
+import { WORKER_RULES, WORKER_VARIABLES } from './config.ts'
 import { createWorkerLoop } from './loop.ts'
 import { followPreferred } from './preferred.ts'
 import { recover } from './recovery.ts'
@@ -29,6 +29,7 @@ await runService({
   name: 'processor-worker',
   about: 'takes payments from the queue, sends each to one processor and settles it',
   variables: WORKER_VARIABLES,
+  rules: WORKER_RULES,
   async start(scope, config, log) {
     const identity = createIdentity(config.workerName)
     const { name } = identity

@@ -19,25 +19,52 @@ export type Variable<T> = {
 export type Variables = Record<string, Variable<unknown>>
 export type ConfigOf<V extends Variables> = { [K in keyof V]: V[K] extends Variable<infer T> ? T : never }
 
+/** What several variables must be together, e.g. one of them at least twice another. */
+export type Rule<V extends Variables> = {
+  between: readonly (keyof V & string)[]
+  /** What would be good, e.g. "DEAD_AFTER_MS at least twice HEARTBEAT_MS". */
+  wants: string
+  isKept: (config: ConfigOf<V>) => boolean
+}
+
 /** The environment is wrong; the message names every bad variable and what it wants. */
 export class ConfigError extends Error {
   override name = 'ConfigError'
 }
 
-/** @throws ConfigError that names every variable whose value is not usable. */
-export function readConfig<V extends Variables>(variables: V, environment: NodeJS.ProcessEnv): ConfigOf<V> {
-  const problems: string[] = []
-  const entries = Object.entries(variables).map(([key, variable]) => {
-    const given = environment[variable.name]?.trim() ?? ''
-    // An empty value counts as unset: compose files pass unset variables on as ''.
-    const text = given === '' ? variable.default : given
-    const value = variable.parse(text)
-    const shown = variable.isSecret ? '' : `=${JSON.stringify(text)}`
-    if (value === undefined) problems.push(`${variable.name}${shown} is not usable: it wants ${variable.wants}`)
-    return [key, value] as const
-  })
+/** @throws ConfigError that names every variable whose value is not usable, and those that contradict each other. */
+export function readConfig<V extends Variables>(variables: V, environment: NodeJS.ProcessEnv, rules: readonly Rule<V>[] = []): ConfigOf<V> {
+  const problems = problemsIn(variables, environment, rules)
   if (problems.length > 0) throw new ConfigError(problems.join('\n'))
-  return Object.fromEntries(entries) as ConfigOf<V>
+  return valuesOf(readingsOf(variables, environment))
+}
+
+/** Everything that is wrong with an environment, a line each. */
+export function problemsIn<V extends Variables>(variables: V, environment: NodeJS.ProcessEnv, rules: readonly Rule<V>[] = []): string[] {
+  const readings = readingsOf(variables, environment)
+  const isUsable = (key: string) => readings.get(key)?.value !== undefined
+  const unusable = [...readings.values()].filter(({ value }) => value === undefined)
+  const broken = rules.filter(({ between, isKept }) => between.every(isUsable) && !isKept(valuesOf(readings)))
+  return [
+    ...unusable.map(({ shown, wants }) => `${shown} is not usable: it wants ${wants}`),
+    ...broken.map(({ between, wants }) => `${between.map(key => readings.get(key)?.shown).join(', ')} contradict each other: wanted is ${wants}`)
+  ]
+}
+
+/** `value` is undefined where the text is not usable. */
+type Reading = { shown: string; wants: string; value: unknown }
+
+function readingsOf(variables: Variables, environment: NodeJS.ProcessEnv): Map<string, Reading> {
+  return new Map(Object.entries(variables).map(([key, { name, default: standard, wants, isSecret, parse }]) => {
+    const given = environment[name]?.trim() ?? ''
+    // An empty value counts as unset: compose files pass unset variables on as ''.
+    const text = given === '' ? standard : given
+    return [key, { shown: isSecret ? name : `${name}=${JSON.stringify(text)}`, wants, value: parse(text) }]
+  }))
+}
+
+function valuesOf<V extends Variables>(readings: Map<string, Reading>): ConfigOf<V> {
+  return Object.fromEntries([...readings].map(([key, { value }]) => [key, value])) as ConfigOf<V>
 }
 
 /** The `--help` lines of a service's variables. */

@@ -1,5 +1,5 @@
 import { futimesSync, openSync } from 'node:fs'
-import { ConfigError, describeVariables, integer, optionalText, readConfig, type ConfigOf, type Variables } from './config.ts'
+import { describeVariables, integer, optionalText, problemsIn, readConfig, type ConfigOf, type Rule, type Variables } from './config.ts'
 import { createLog, LOG_LEVEL, type Log } from './log.ts'
 
 /** Owns what a service has opened. What is owned last is released first. */
@@ -12,6 +12,8 @@ export type Service<V extends Variables> = {
   /** One sentence for --help. */
   about: string
   variables: V
+  /** What the variables must be together. */
+  rules?: readonly Rule<V>[]
   /**
    * Opens everything and returns when the service is ready. `crashed`, if given, rejects when the
    * service can't go on; it is then released and the process exits with 1.
@@ -44,18 +46,14 @@ export async function runService<V extends Variables>(service: Service<V>): Prom
     return
   }
 
-  let config: ConfigOf<V>
-  let common: ConfigOf<typeof COMMON_VARIABLES>
-  try {
-    // Both at once, so that the message names every bad variable.
-    readConfig({ ...service.variables, ...COMMON_VARIABLES }, process.env)
-    config = readConfig(service.variables, process.env)
-    common = readConfig(COMMON_VARIABLES, process.env)
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    console.error(`${service.name} can't start:\n${error.message}`)
+  // All at once, so that nobody has to try again for the next one.
+  const problems = [...problemsIn(service.variables, process.env, service.rules), ...problemsIn(COMMON_VARIABLES, process.env)]
+  if (problems.length > 0) {
+    console.error(`${service.name} can't start:\n${problems.join('\n')}`)
     process.exit(2)
   }
+  const config = readConfig(service.variables, process.env)
+  const common = readConfig(COMMON_VARIABLES, process.env)
 
   const log = createLog(service.name, common.logLevel)
   const releases: (() => Promise<unknown> | undefined)[] = []

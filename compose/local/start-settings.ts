@@ -1,9 +1,9 @@
 // What `npm start` takes from the environment: a few settings of its own, and whatever the services document.
-import { GATEWAY_VARIABLES } from '../../gateway/config.ts'
-import { MONITOR_VARIABLES } from '../../health-monitor/config.ts'
-import { WORKER_VARIABLES } from '../../processor-worker/config.ts'
+import { GATEWAY_RULES, GATEWAY_VARIABLES } from '../../gateway/config.ts'
+import { MONITOR_RULES, MONITOR_VARIABLES } from '../../health-monitor/config.ts'
+import { WORKER_RULES, WORKER_VARIABLES } from '../../processor-worker/config.ts'
 import {
-  ConfigError, describeVariables, integer, oneOf, optionalText, readConfig, type Variables
+  ConfigError, describeVariables, integer, oneOf, optionalText, problemsIn, readConfig, type Variables
 } from '../../shared/config.ts'
 import { COMMON_VARIABLES } from '../../shared/lifecycle.ts'
 import type { Environment, Role } from './stack.ts'
@@ -61,10 +61,17 @@ export type StartSettings = {
   graceMs: number
 }
 
-/** @throws ConfigError that names every variable that is not usable, before any part is started. */
+/** @throws ConfigError that names every variable that is not usable and those that contradict each other, before any part is started. */
 export function readStartSettings(environment: NodeJS.ProcessEnv): StartSettings {
-  const all = Object.assign({}, ...Object.values(services), START_VARIABLES) as Variables
-  readConfig(all, environment)
+  const handedOn = Object.fromEntries(Object.entries(environment).filter(([name]) => !wiring.includes(name)))
+  const problems = new Set([
+    ...problemsIn(START_VARIABLES, environment),
+    ...problemsIn(COMMON_VARIABLES, handedOn),
+    ...problemsIn(GATEWAY_VARIABLES, handedOn, GATEWAY_RULES),
+    ...problemsIn(WORKER_VARIABLES, handedOn, WORKER_RULES),
+    ...problemsIn(MONITOR_VARIABLES, handedOn, MONITOR_RULES)
+  ])
+  if (problems.size > 0) throw new ConfigError([...problems].join('\n'))
   const { port, directory, redisMemoryMb, metricsPort, appendFsync, defaultProcessor, fallbackProcessor } = readConfig(START_VARIABLES, environment)
   if ((defaultProcessor === null) !== (fallbackProcessor === null)) {
     throw new ConfigError('set both DEFAULT_PROCESSOR_URL and FALLBACK_PROCESSOR_URL, or none to use the models')

@@ -15,7 +15,8 @@ const PAGE = new URL('./page/', import.meta.url)
 const LIBRARY = { 'uplot.js': 'uplot/dist/uPlot.iife.min.js', 'uplot.css': 'uplot/dist/uPlot.min.css' }
 
 /**
- * All files of the page by name. Gzipped and kept: 35 KB or so, and slow readers hold little of a gateway's memory.
+ * All files of the page by name. Gzipped and kept: 35 KB or so, and slow readers hold little of a gateway's memory. Browsers take them
+ * so; for others they are unpacked.
  *
  * @throws when one can't be read
  */

@@ -1,4 +1,4 @@
-import type { HttpRequest, HttpResponse, TemplatedApp, WebSocket, WebSocketBehavior } from 'uWebSockets.js'
+import type { TemplatedApp, us_socket_context_t, WebSocket, WebSocketBehavior } from 'uWebSockets.js'
 import type { Replies } from '../server.ts'
 import { unavailable } from '../problem.ts'
 import type { Snapshot, StatusSource } from '../status/source.ts'
@@ -20,7 +20,7 @@ export type Live = {
  * The WebSocket of the live page. First comes `{"points":[…]}`, the last minutes, then `{"point":…,"status":…}` at once and each
  * second, where the status is the body of `GET /status`. Nothing is read or sent while nobody watches.
  */
-export function createLive(app: TemplatedApp, { begin, replyProblem }: Replies, { read }: StatusSource, history: History): Live {
+export function createLive(app: TemplatedApp, { guarded, begin, replyProblem }: Replies, { read }: StatusSource, history: History): Live {
   const watchers = new Set<WebSocket<unknown>>()
   let timer: NodeJS.Timeout | undefined
   let isPushing = false
@@ -43,12 +43,12 @@ export function createLive(app: TemplatedApp, { begin, replyProblem }: Replies, 
     behavior: {
       // The page sends nothing. Who can't keep up, or is gone without a word, is dropped, and comes back if it is there.
       maxPayloadLength: 16, idleTimeout: 16, maxBackpressure: 128 * 1024, closeOnBackpressureLimit: true,
-      upgrade(res: HttpResponse, req: HttpRequest, context) {
+      upgrade: guarded((res, req, context: us_socket_context_t) => {
         begin(res, req)
         const problem = refusal(req.getHeader('origin'), req.getHeader('host'))
         if (problem) replyProblem(res, problem)
         else res.upgrade({}, req.getHeader('sec-websocket-key'), req.getHeader('sec-websocket-protocol'), req.getHeader('sec-websocket-extensions'), context)
-      },
+      }),
       open(ws) {
         watchers.add(ws)
         ws.subscribe(TOPIC)

@@ -4,16 +4,17 @@
 // records, ids and totals are compared at the end of each table. The good inputs show that refusing is not all there is.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { newPayments } from '../support/payments.ts'
 import { startTestPipeline } from '../support/pipeline.ts'
-import { sendRaw, type RawReply } from '../support/raw-http.ts'
+import { readStatuses, sendRaw, type RawReply } from '../support/raw-http.ts'
 
 const BODY_BYTES_MAX = 4_096
 const pipeline = await startTestPipeline({
   environment: { gateway: { MAX_BODY_BYTES: String(BODY_BYTES_MAX), MAX_AMOUNT: '1000000' } }
 })
-const { redis, keys, port } = pipeline
+const { redis, keys, port, stack } = pipeline
 // So that the books have something to lose.
 await Promise.all(newPayments(20).map(payment => pipeline.pay(payment)))
 await pipeline.untilSettled()
@@ -111,6 +112,7 @@ const BAD_BODIES: BadBody[] = [
   ['less than nothing', withAmount('-19.90'), 'amount'],
   ['three decimals', withAmount('19.901'), 'amount'],
   ['half a cent', withAmount('0.005'), 'amount'],
+  ['a fraction of a cent that no double tells', withAmount('19.9000000000000000001'), 'amount'],
   ['1e-7', withAmount('1e-7'), 'amount'],
   ['1e-400, which is 0', withAmount('1e-400'), 'amount'],
   ['a cent above the maximum', withAmount('1000000.01'), 'amount'],
@@ -413,4 +415,39 @@ test(`${GOOD_PAYMENTS.length} good payments are accepted and settled, ${GOOD_QUE
     const { status, headers, body } = await sendRaw(port, get(path))
     return status === 200 && headers['content-type'] === 'application/json' ? '' : `status ${status} ${body}`
   }), [])
+})
+
+/** How a request may say twice where its body ends, with what a gateway could take for all of that body. */
+const TWO_ENDS: [what: string, headers: string[], body: string][] = [
+  ['a short length, then a long one', ['Content-Length: 2', 'Content-Length: 4000'], '{}'],
+  ['the same length twice', ['Content-Length: 2', 'content-length: 2'], '{}'],
+  ['no length, then a long one', ['Content-Length:', 'Content-Length: 4000'], ''],
+  ['length 0, then a long one', ['Content-Length: 0', 'Content-Length: 4000'], ''],
+  ['chunks in another encoding', ['Transfer-Encoding: gzip, chunked'], '0\r\n\r\n'],
+  ['no chunks, by the last encoding', ['Transfer-Encoding: chunked, identity'], '0\r\n\r\n'],
+  ['two encodings', ['Transfer-Encoding: chunked', 'Transfer-Encoding: identity'], '0\r\n\r\n'],
+  ['an encoding that nobody knows', ['Transfer-Encoding: xchunked'], '0\r\n\r\n'],
+  ['chunks and a length', ['Transfer-Encoding: chunked', 'Content-Length: 4000'], '0\r\n\r\n']
+]
+
+test('a gateway that is asked past HAProxy runs no request that hides behind another with two ends', async () => {
+  const before = await books()
+  const socketPath = join(dirname(stack.redisPath), 'gateway-1.sock')
+  const hidden = post(goodBody(), 'Connection: close')
+  const targets = [['POST', '/payments'], ['GET', '/health'], ['PUT', '/refunds'], ['GET', '/dashboard'], ['GET', '/dashboard/page.js']] as const
+  const rows = TWO_ENDS.flatMap(([what, headers, body]) => targets.map(([method, path]) =>
+    [`${method} ${path}, ${what}`, request(method, path, [JSON_TYPE, ...headers], body)] as [string, Buffer]))
+  // Hidden in the same segment it is cut off with the rest of its connection, perhaps before the answer.
+  assert.deepEqual(await faultsIn(rows, async ([, bytes]) => {
+    const statuses = await readStatuses(socketPath, Buffer.concat([bytes, hidden]))
+    return statuses.some(status => status !== 400) || statuses.length > 1 ? `statuses ${statuses.join()}` : ''
+  }), [])
+  // With nothing behind it it is told what is wrong.
+  assert.deepEqual(await faultsIn(rows, async ([, bytes]) => {
+    const statuses = await readStatuses(socketPath, bytes)
+    return statuses.join() === '400' ? '' : `statuses ${statuses.join()}`
+  }), [])
+  assert.deepEqual(await books(), before)
+  // That it closes what is clear as well would prove nothing.
+  assert.deepEqual(await readStatuses(socketPath, Buffer.concat([post('{}'), get('/health'), request('GET', '/', ['Connection: close'])])), [400, 200, 404])
 })

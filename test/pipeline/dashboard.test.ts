@@ -3,10 +3,11 @@
 // Method: the real pipeline and a real Chromium without a window. Faults are made for real, by signals and by the processors' models.
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { request } from 'node:http'
+import { request, type IncomingHttpHeaders } from 'node:http'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { gunzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
 import { Agent, WebSocket } from 'undici'
 import type { Point } from '../../gateway/dashboard/history.ts'
@@ -277,10 +278,30 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
     assert.equal(await page.locator('#lost').isVisible(), false)
   })
 
-  it('is compressed, not framed and not guessed at, for GET alone', async () => {
+  it('is compressed for whoever says that he can unpack it', async () => {
+    const ask = async (encoding: string | undefined, path: string) => await new Promise<[IncomingHttpHeaders, Buffer]>((resolve, reject) => {
+      const asked = request({ port: pipeline.port, path, headers: encoding === undefined ? {} : { 'accept-encoding': encoding } })
+      asked.on('response', response => { response.toArray().then(chunks => { resolve([response.headers, Buffer.concat(chunks as Buffer[])]) }, reject) })
+      asked.on('error', reject).end()
+    })
+    for (const [path, word] of [['/dashboard', '<title>'], ['/dashboard/page.js', 'import'], ['/dashboard/uplot.js', 'uPlot']] as const) {
+      for (const encoding of ['gzip', 'gzip, deflate, br, zstd', 'GZIP;q=0.5', 'br;q=1.0, x-gzip', '*', 'deflate, *;q=0.1']) {
+        const [headers, body] = await ask(encoding, path)
+        assert.deepEqual([headers['content-encoding'], headers.vary], ['gzip', 'Accept-Encoding'], encoding)
+        assert(gunzipSync(body).includes(word), encoding)
+      }
+      for (const encoding of [undefined, '', 'identity', 'br', 'gzip;q=0', 'gzip; q=0.000, *', '*;q=0', 'gzipped']) {
+        const [headers, body] = await ask(encoding, path)
+        assert.deepEqual([headers['content-encoding'], headers.vary], [undefined, 'Accept-Encoding'], encoding)
+        assert(body.includes(word), encoding)
+      }
+    }
+  })
+
+  it('is not framed and not guessed at, for GET alone', async () => {
     const { status: code, headers } = await pipeline.get('/dashboard')
     assert.equal(code, 200)
-    assert.deepEqual([headers['content-type'], headers['content-encoding'], headers['x-content-type-options']], ['text/html; charset=utf-8', 'gzip', 'nosniff'])
+    assert.deepEqual([headers['content-type'], headers['x-content-type-options']], ['text/html; charset=utf-8', 'nosniff'])
     assert.match(String(headers['content-security-policy']), /^default-src 'none'; script-src 'self'; .*frame-ancestors 'none'$/)
     for (const path of ['/dashboard/tsconfig.json', '/dashboard/..%2fmain.ts', '/dashboard/live']) assert.equal((await pipeline.get(path)).status, 404, path)
     const posted = await fetch(`${stack.url}/dashboard`, { method: 'POST' })

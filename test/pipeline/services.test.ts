@@ -87,6 +87,24 @@ test('a bad PURGE_TOKEN is named, but not shown', async () => {
   assert(!service.output.stderr.includes('hush'))
 })
 
+test('settings that contradict each other end each service with 2, which names all of them and what is wanted', async () => {
+  const environment = {
+    REDIS_URL: 'unix:/nowhere/redis.sock', ...PROCESSORS, LISTEN: 'unix:/nowhere/same.sock', METRICS_LISTEN: 'unix:/nowhere/same.sock', DEFAULT_FEE: '0.3',
+    HEARTBEAT_MS: '5000', POLL_EVERY_MS: '16000', DRAIN_MS: 'soon'
+  }
+  const named = {
+    gateway: ['LISTEN="unix:/nowhere/same.sock", METRICS_LISTEN=', 'another address than LISTEN', 'DEFAULT_FEE="0.3", FALLBACK_FEE="0.15"', 'DEFAULT_FEE not above FALLBACK_FEE'],
+    'processor-worker': ['HEARTBEAT_MS="5000", DEAD_AFTER_MS="2000"', 'DEAD_AFTER_MS at least three times HEARTBEAT_MS'],
+    'health-monitor': ['POLL_EVERY_MS="16000", POLL_TIMEOUT_MS="4000", HEALTH_EXPIRES_MS="15000"', 'HEALTH_EXPIRES_MS at least 1000 more than POLL_EVERY_MS and POLL_TIMEOUT_MS together']
+  }
+  for (const { name } of SERVICES) {
+    const service = startService(name, environment)
+    assert.deepEqual(await service.exited, { code: 2, signal: null })
+    for (const words of [...named[name], 'DRAIN_MS="soon" is not usable']) assert(service.output.stderr.includes(words), `${words}: ${service.output.stderr}`)
+    assert.equal(service.output.stdout, '')
+  }
+})
+
 // ---- end -----------------------------------------------------------------------------------------
 
 /** What a stop waits for here ends when the test says so, and not before because a machine is slow. */
@@ -216,7 +234,7 @@ describe('SIGTERM and SIGINT', () => {
     await processor.admin.setHolding(false)
 
     // A successor finds them.
-    const successor = await startWorker({ DEAD_AFTER_MS: '300' })
+    const successor = await startWorker({ HEARTBEAT_MS: '100', DEAD_AFTER_MS: '300' })
     await eventually('all are settled', PATIENCE_MS, async () => await redis.xlen(keys.queue) === 0)
     assert.equal((await functions.sumOfAll()).default.requests, 3n)
     successor.kill('SIGTERM')

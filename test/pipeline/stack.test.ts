@@ -177,12 +177,13 @@ describe('npm start', limits, () => {
     assert.equal(stdout, '')
   })
 
-  it('names variables that are not usable before it starts anything', t => {
+  it('names variables that are not usable or contradict each other before it starts anything', t => {
     const directory = newDirectory(t)
-    const { status, stderr } = runStart({ PORT: '0', MAX_AMOUNT: '-1', DATA_DIRECTORY: directory })
+    const { status, stderr } = runStart({ PORT: '0', MAX_AMOUNT: '-1', HEARTBEAT_MS: '5000', DATA_DIRECTORY: directory })
     assert.equal(status, 2)
     assert.match(stderr, /PORT="0" is not usable/)
     assert.match(stderr, /MAX_AMOUNT="-1" is not usable/)
+    assert.match(stderr, /HEARTBEAT_MS="5000", DEAD_AFTER_MS="2000" contradict each other/)
     const half = runStart({ DEFAULT_PROCESSOR_URL: nobody, FALLBACK_PROCESSOR_URL: '', DATA_DIRECTORY: directory })
     assert.match(half.stderr, /set both/)
   })

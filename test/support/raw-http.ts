@@ -36,6 +36,25 @@ export async function sendRaw(port: number, request: Uint8Array | string | reado
   }
 }
 
+/**
+ * Sends bytes as they are to a unix socket, and returns the statuses of all answers that come until the server closes the connection.
+ *
+ * @throws when it does not
+ */
+export async function readStatuses(socketPath: string, bytes: Uint8Array): Promise<number[]> {
+  const socket = connect(socketPath)
+  let text = ''
+  socket.on('data', chunk => { text += chunk.toString('latin1') })
+  await new Promise<void>((resolve, reject) => {
+    socket.setTimeout(TIMEOUT_MS, () => { socket.destroy(new Error(`left open after ${text.slice(0, 200)}`)) })
+    // A server that closes while bytes are under way resets the connection.
+    socket.on('error', error => { if ((error as NodeJS.ErrnoException).code === undefined) reject(error) })
+    socket.on('close', () => { resolve() })
+    socket.write(bytes)
+  })
+  return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status))
+}
+
 function readReply(socket: Socket, isHead: boolean): Promise<RawReply> {
   return new Promise((resolve, reject) => {
     let bytes = Buffer.alloc(0)

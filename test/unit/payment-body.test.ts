@@ -35,6 +35,52 @@ test('amounts up to the maximum and not a cent more', () => {
   assert('payment' in decode(`{"correlationId":"${ID}","amount":0.01}`))
 })
 
+/** The same fields in the form that is read without JSON.parse, and in two that are not. */
+const spellings = (amount: string) => [
+  `{"correlationId":"${ID}","amount":${amount}}`, `{"amount":${amount},"correlationId":"${ID}"}`, `{"correlationId":"${ID}","amount":${amount},"phone":"1234567890123456"}`
+]
+
+test('more than two decimals is refused, not rounded, even where no double tells', () => {
+  for (const amount of ['19.9000000000000000001', '19.89999999999999999999', '19.901', '1e-3', '0.0100000000000000000001', '99999.999999999999999999']) {
+    for (const text of spellings(amount)) {
+      assert.deepEqual(decode(text), { problem: { status: 400, detail: 'amount must have at most two decimals.', field: 'amount' } }, text)
+    }
+  }
+  for (const amount of ['19.9', '19.90', '19.900', `19.9${'0'.repeat(50)}`, '1.99e1', '199000000000000000000000e-22']) {
+    for (const text of spellings(amount)) assert.deepEqual(decode(text), { payment: { correlationId: ID, cents: 1990 } }, text)
+  }
+  for (const text of spellings('1e400')) assert.deepEqual(decode(text), { problem: { status: 400, detail: 'amount must be at most 100000.00.', field: 'amount' } })
+})
+
+test('of several amounts the last one counts, and none further inside', () => {
+  const exact = '19.90000000000000000000', rounded = '19.90000000000000000001'
+  for (const [text, isGood] of [
+    [`{"amount":${rounded},"correlationId":"${ID}","amount":${exact}}`, true],
+    [`{"amount":${exact},"correlationId":"${ID}","amount":${rounded}}`, false],
+    [`{"amount":${exact},"correlationId":"${ID}","\\u0061mount":${rounded}}`, false],
+    [`{"amount":${exact},"correlationId":"${ID}","more":{"amount":${rounded}}}`, true],
+    [`{"more":[{"amount":${exact}}],"amount":${rounded},"correlationId":"${ID}","after":{"amount":${exact}}}`, false],
+    [`{"amount":{"amount":${rounded}},"correlationId":"${ID}","amount":${exact}}`, true],
+    [`{"__proto__":{"amount":${exact}},"correlationId":"${ID}","amount":${rounded}}`, false],
+    [`{"correlationId":"${ID}","amount":${exact},"note":"\\"amount\\":${rounded}"}`, true]
+  ] as const) assert.equal('payment' in decode(text), isGood, text)
+})
+
+test('all spellings of a body agree, and with exact arithmetic', () => {
+  const digits = (maxLength: number) => fc.stringMatching(new RegExp(`^[0-9]{1,${maxLength}}$`))
+  const whole = fc.oneof(fc.integer({ min: 0, max: 100_001 }).map(String), digits(20).map(text => text.replace(/^0+(?=.)/, '')))
+  const decimals = fc.oneof(fc.constant(''), digits(3), digits(30), fc.constantFrom('90', '900', '9000000000000000000000', '9000000000000000000001'))
+  fc.assert(fc.property(whole, decimals, fc.constantFrom('', 'e0', 'E-2', 'e+2', 'e-15', 'e3'), (integer, fraction, exponent) => {
+    const decoded = spellings(integer + (fraction && `.${fraction}`) + exponent).map(decode)
+    // In units that all of them are whole numbers of: 10^-60.
+    const units = BigInt(integer + fraction) * 10n ** BigInt(60 - fraction.length + Number(exponent.slice(1)))
+    const unitsOfCent = 10n ** 58n
+    const isGood = units > 0n && units % unitsOfCent === 0n && units / unitsOfCent <= BigInt(MAX)
+    for (const each of decoded) assert.deepEqual(each, isGood ? { payment: { correlationId: ID, cents: Number(units / unitsOfCent) } } : decoded[0])
+    assert.equal('payment' in (decoded[0] ?? {}), isGood)
+  }), { numRuns: 2_000 })
+})
+
 test('every amount of cents is read exactly', () => {
   fc.assert(fc.property(fc.integer({ min: 1, max: MAX }), whole => {
     const text = `${Math.floor(whole / 100)}.${String(whole % 100).padStart(2, '0')}`

@@ -8,10 +8,10 @@ import { test } from 'node:test'
 const ROOT = join(import.meta.dirname, '..', '..')
 const SERVICES = ['gateway', 'processor-worker', 'health-monitor'] as const
 const PURE = [
-  'shared/money.ts', 'shared/payment.ts', 'shared/keys.ts', 'shared/totals.ts', 'shared/config.ts', 'shared/id-memory.ts', 'shared/redis/memory-parts.ts', 'gateway/payment-body.ts', 'gateway/problem.ts', 'gateway/summary.ts', 'gateway/payment-status.ts',
+  'shared/money.ts', 'shared/payment.ts', 'shared/keys.ts', 'shared/totals.ts', 'shared/config.ts', 'shared/id-memory.ts', 'shared/redis/memory-parts.ts', 'gateway/framing.ts', 'gateway/payment-body.ts', 'gateway/problem.ts', 'gateway/summary.ts', 'gateway/payment-status.ts',
   'processor-worker/breaker.ts', 'processor-worker/routing.ts', 'processor-worker/routing-parameters.ts', 'processor-worker/observed.ts', 'processor-worker/outcome.ts', 'health-monitor/preference.ts', 'processor-worker/commands/audit-differences.ts', 'processor-worker/commands/audit-in-flight.ts', 'processor-worker/commands/audit-report.ts', 'shared/table.ts',
   'shared/report/histogram.ts', 'shared/report/recent.ts', 'shared/report/report.ts', 'shared/report/cgroup.ts', 'shared/report/audit-result.ts',
-  ...['tally', 'report', 'status/figures', 'status/money', 'status/preferred', 'status/problems', 'status/processes', 'status/render', 'status/verdict', 'status/words', 'dashboard/history'].map(name => `gateway/${name}.ts`),
+  ...['tally', 'report', 'status/figures', 'status/money', 'status/preferred', 'status/problems', 'status/processes', 'status/render', 'status/verdict', 'status/words', 'dashboard/history', 'dashboard/accepts-gzip'].map(name => `gateway/${name}.ts`),
   ...['told', 'view', 'layout', 'render'].map(name => `gateway/commands/top/${name}.ts`), 'gateway/status/exact-json.ts',
   'processor-worker/tally.ts', 'processor-worker/report.ts', 'health-monitor/tally.ts'
 ]
