@@ -222,6 +222,24 @@ local function begin_period(keys, args)
   return 1
 end
 
+--[[ adopt_periods: makes the list of periods where there is none yet, of those in which version 0.1 remembered ids.
+
+  KEYS  1 id periods hash
+  ARGV  for each: its name, its start, its end, when its ids are forgotten; times in ms
+  Returns 1 if this call made the list, 0 if there is one.
+
+  Invariant: the list is made in one step. Half of one would look like one that is made, and nobody would ever add the rest.
+]]
+local function adopt_periods(keys, args)
+  if redis.call('EXISTS', keys[1]) == 1 then return 0 end
+  for at = 1, #args, 4 do
+    write_period(keys[1], {
+      name = args[at], start_ms = tonumber(args[at + 1]), end_ms = tonumber(args[at + 2]), forgotten_ms = tonumber(args[at + 3]), digits = DIGITS_MIN
+    })
+  end
+  return 1
+end
+
 -- Says in the record of an id what became of the payment that was accepted under this entry. A record that is gone stays forgotten.
 local function note_fate(nodes, periods, digits, entry_id, fate)
   local known, node, field = find_id(nodes, periods, digits)
@@ -761,6 +779,7 @@ end
 local ALWAYS = { 'allow-oom' }
 redis.register_function { function_name = 'accept_@VERSION@', callback = accept }
 redis.register_function { function_name = 'begin_period_@VERSION@', callback = begin_period }
+redis.register_function { function_name = 'adopt_periods_@VERSION@', callback = adopt_periods }
 redis.register_function { function_name = 'find_@VERSION@', callback = find, flags = { 'no-writes' } }
 redis.register_function { function_name = 'take_@VERSION@', callback = take, flags = ALWAYS }
 redis.register_function { function_name = 'settle_@VERSION@', callback = settle, flags = ALWAYS }
