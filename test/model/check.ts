@@ -19,11 +19,11 @@ import { World, type WorldOptions } from './world.ts'
 /** So many steps are drawn for a run; about half of them find something to do. */
 const RUN_LENGTH = 250
 const RUNS_A_CHUNK = 20
-const SHRINK_MAX_MS = 60_000
 
-export type Failure = { seed: number; message: string; trace: readonly string[] }
+/** `stepCount`: how many steps it took to find it. */
+export type Failure = { seed: number; message: string; stepCount: number; trace: readonly string[] }
 export type Report = { stepCount: number; runCount: number; tookMs: number; failure: Failure | undefined }
-export type CheckOptions = { seed: number; stepCountMin: number; onProgress?: (stepCount: number) => void }
+export type CheckOptions = { seed: number; stepCountMin: number; shrinkMaxMs?: number; onProgress?: (stepCount: number) => void }
 
 type Redis = Pick<WorldOptions, 'redis' | 'reader' | 'stopClockAt'>
 
@@ -46,15 +46,15 @@ async function startRedis(own: Own): Promise<Redis> {
 const steps = fc.array(fc.tuple(...[0, 1, 2].map(() => fc.noBias(fc.nat(CHOICES - 1))) as [fc.Arbitrary<number>, fc.Arbitrary<number>, fc.Arbitrary<number>]),
   { minLength: 1, maxLength: RUN_LENGTH, size: 'max' })
 
-/** Runs until there were so many steps, or one run failed, which is then made as short as a minute allows. */
-export async function check(own: Own, { seed, stepCountMin, onProgress }: CheckOptions): Promise<Report> {
+/** Runs until there were so many steps, or one run failed, which is then made as short as the time for that allows. */
+export async function check(own: Own, { seed, stepCountMin, shrinkMaxMs = 60_000, onProgress }: CheckOptions): Promise<Report> {
   const redis = await startRedis(own)
   const startedAtMs = performance.now()
   let [stepCount, runCount, failedAtMs] = [0, 0, Infinity]
   let failure: Omit<Failure, 'seed'> | undefined
   const run = async (isUpgrade: boolean, list: readonly Step[]) => {
     // Not by fast-check, which would leave the run that is under way behind.
-    if (performance.now() - failedAtMs > SHRINK_MAX_MS) return
+    if (performance.now() - failedAtMs > shrinkMaxMs) return
     const world = await World.start({ ...redis, isUpgrade })
     try {
       for (const step of list) if (await take(world, step) && failure === undefined) stepCount += 1
@@ -62,7 +62,7 @@ export async function check(own: Own, { seed, stepCountMin, onProgress }: CheckO
     } catch (error) {
       failedAtMs = Math.min(failedAtMs, performance.now())
       // The last one that fails is the shortest.
-      failure = { message: error instanceof Error ? error.message : String(error), trace: world.trace }
+      failure = { message: error instanceof Error ? error.message : String(error), stepCount, trace: world.trace }
       throw error
     }
     if (failure === undefined) runCount += 1

@@ -46,9 +46,7 @@ export function createConnection(): Connection {
   }
 
   return {
-    redis: new Proxy({} as Redis, {
-      get: (_, name) => name === 'scanStream' ? scanStream : (...args: unknown[]) => enqueue(String(name), args)
-    }),
+    redis: new Proxy({}, { get: (_, name) => name === 'scanStream' ? scanStream : (...args: unknown[]) => enqueue(String(name), args) }) as unknown as Redis,
     outgoing,
     incoming,
     async transmit(fate, carryOut) {

@@ -86,7 +86,7 @@ export class Ledger {
   #accepted({ args }: Call, letters: string, before: State, nowMs: number): void {
     const [queuedMax = '', retentionMs, ...flat] = args
     let room = Number(queuedMax) - before.queue.size
-    for (const [index, letter] of [...letters].entries()) {
+    for (const [index, letter] of Array.from(letters).entries()) {
       const [id = '', cents = ''] = [flat[index * 3 + 1], flat[index * 3 + 2]]
       const known = this.payments.get(id)
       if (letter === 'A') {
@@ -223,9 +223,5 @@ export class Ledger {
   isUsable(id: string): boolean {
     if (this.repeated.has(id)) return false
     return this.payments.has(id) ? this.mustRemember(id) : !this.handedOut.has(id)
-  }
-
-  isKnownEntry(entryId: string): boolean {
-    return this.#entryIds.has(entryId)
   }
 }

@@ -77,10 +77,9 @@ const takeOf = (choice: number): ModelTake[] => {
 
 const exchange: Act = (world, first, second) => {
   const worker = pick(world.workers, first)
-  if (!worker || worker.isExchanging) return false
-  worker.exchange([...takeOf(second), ...(second >> 12) % 3 === 0 ? takeOf(second >> 10) : []], (first >> 4) % 4 !== 0)
-  if (worker.isExchanging) world.tell(`${worker.name} begins an exchange`)
-  return worker.isExchanging
+  if (!worker?.exchange([...takeOf(second), ...(second >> 12) % 3 === 0 ? takeOf(second >> 10) : []], (first >> 4) % 4 !== 0)) return false
+  world.tell(`${worker.name} begins an exchange`)
+  return true
 }
 
 const beat: Act = (world, first) => {
@@ -246,7 +245,9 @@ const discard: Act = (world, first) => {
 
 const purgeAll: Act = (world, first) => {
   const gateway = pick(world.gateways, first)
-  if (!gateway || !world.begin(gateway, () => purge(gateway.connection.redis, world.keys, gateway.functions))) return false
+  // Whoever asked for it and got no answer asks again.
+  const once = () => purge(gateway?.connection.redis ?? world.redis, world.keys, gateway?.functions ?? world.direct)
+  if (!gateway || !world.begin(gateway, () => once().catch(once))) return false
   world.tell(`${gateway.label} purges`)
   return true
 }
@@ -254,7 +255,7 @@ const purgeAll: Act = (world, first) => {
 /** What may happen, and how often. */
 const KINDS: [Act, number][] = [
   [transmit, 400], [exchange, 130], [process, 170], [pay, 60], [beat, 50], [tick, 45], [hear, 40], [hearAnswer, 40], [carryOutLate, 20], [find, 25], [sum, 12],
-  [die, 8], [stop, 10], [stepClock, 12], [redrive, 10], [discard, 4], [addMalformed, 6], [deleteMalformed, 3], [purgeAll, 2]
+  [die, 8], [stop, 10], [stepClock, 12], [redrive, 10], [discard, 4], [addMalformed, 6], [deleteMalformed, 3], [purgeAll, 5]
 ]
 
 /** Does one step. Returns whether there was anything to do. */

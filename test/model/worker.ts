@@ -55,9 +55,13 @@ export class ModelWorker {
     })
   }
 
-  /** One round trip, as the loop makes it; `maySendOn`: the other processor has room for what this one refused for good. */
-  exchange(takes: readonly ModelTake[], maySendOn: boolean): void {
-    if (this.isExchanging) return
+  /**
+   * One round trip, as the loop makes it. Returns whether there is anything to tell Redis.
+   *
+   * @param maySendOn the other processor has room for what this one refused for good
+   */
+  exchange(takes: readonly ModelTake[], maySendOn: boolean): boolean {
+    if (this.isExchanging) return false
     const calls: Promise<void>[] = []
     for (const processor of PROCESSOR_NAMES) {
       const lane = this.#lanes[processor]
@@ -69,12 +73,13 @@ export class ModelWorker {
       for (const rejected of next) calls.push(this.#reject(lane, rejected))
     }
     if (!this.isStopping) for (const take of takes) calls.push(this.#take(take))
-    if (calls.length === 0) return
+    if (calls.length === 0) return false
     this.isExchanging = true
     void Promise.allSettled(calls).then(results => {
       this.isExchanging = false
       for (const result of results) if (result.status === 'rejected') this.#trouble(result.reason)
     })
+    return true
   }
 
   beat(): void {

@@ -134,9 +134,9 @@ export class World {
   async carryOut(command: Command): Promise<{ reply: unknown } | { error: Error }> {
     const before = this.state
     must(before !== undefined, () => 'a command before the first look')
-    const run = this.redis[command.name as 'call'] as (...args: unknown[]) => Promise<unknown>
+    const redis = this.redis as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
     const [carried, state] = await Promise.all([
-      run.apply(this.redis, [...command.args]).then(reply => ({ reply }), (error: unknown) => ({ error: error as Error })),
+      Promise.resolve(redis[command.name]?.(...command.args)).then(reply => ({ reply }), (error: unknown) => ({ error: error as Error })),
       this.#reader.read()
     ])
     const haveTotalsChanged = this.ledger.note(command, carried, before, this.clockMs)
@@ -150,10 +150,11 @@ export class World {
   }
 
   async #see(state: State, areTotalsRead: boolean): Promise<void> {
+    const before = this.state
     this.state = state
     this.ledger.noteTime(state, this.clockMs)
     for (const [entryId, fields] of state.queue) {
-      if (!this.ledger.malformed.has(entryId) && !this.ledger.isKnownEntry(entryId)) this.ledger.noteEntry(entryId, fields[1] ?? '')
+      if (!this.ledger.malformed.has(entryId) && before?.queue.has(entryId) !== true) this.ledger.noteEntry(entryId, fields[1] ?? '')
     }
     assertState(state, this.ledger, this.processors)
     if (areTotalsRead) assertTotals(await this.#reader.readTotals(), this.ledger, this.keys)
