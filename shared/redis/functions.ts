@@ -197,9 +197,9 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
       return { nowMs: Number(nowMs), pendingCount: wholeNumber(pendingCount), workerCount: wholeNumber(workerCount), deadWorkers }
     },
 
-    /** Up to `countMax` entry ids that are pending for a worker, oldest first. */
-    async pending(worker: string, countMax: number): Promise<string[]> {
-      const reply = await redis.xpending(keys.queue, WORKER_GROUP, '-', '+', countMax, worker)
+    /** Up to `countMax` entry ids that are pending for a worker, oldest first, after this one. */
+    async pending(worker: string, countMax: number, after?: string): Promise<string[]> {
+      const reply = await redis.xpending(keys.queue, WORKER_GROUP, after === undefined ? '-' : `(${after}`, '+', countMax, worker)
       return (reply as [string, ...unknown[]][]).map(([entryId]) => entryId)
     },
 
