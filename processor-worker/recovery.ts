@@ -31,14 +31,15 @@ export async function recover({ name, functions, loop, deadAfterMs, log }: Recov
   }
   for (const deadWorker of deadWorkers) {
     const taken = { reclaimed: 0, freed: 0 }
+    let after: string | undefined
     while (true) {
-      const entryIds = await functions.pending(deadWorker, RECLAIM_MAX)
+      // Each once: where two workers take each other for dead, what one takes over comes back to the other while it looks.
+      const entryIds = await functions.pending(deadWorker, RECLAIM_MAX, after)
       if (entryIds.length === 0) break
-      const { reclaimed, freed, moved } = await takeOver(entryIds)
+      after = entryIds.at(-1)
+      const { reclaimed, freed } = await takeOver(entryIds)
       taken.reclaimed += reclaimed
       taken.freed += freed
-      // Somebody else was faster with the rest.
-      if (moved === 0) break
     }
     const isRetired = await functions.retire(deadWorker)
     if (isRetired || taken.reclaimed + taken.freed > 0) log.warn({ deadWorker, ...taken }, 'took over from a dead worker')

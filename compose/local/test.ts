@@ -3,12 +3,13 @@ import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 
-const usage = `npm test: type check, lint, and the tests in test/unit, test/redis, test/pipeline and test/faults.
+const usage = `npm test: type check, lint, and the tests in test/unit, test/redis, test/model, test/pipeline and
+test/faults.
 
   npm test -- FILE…       only these test files (globs too), without type check and lint
   npm test -- --OPTION…   options for Node's test runner, e.g. --test-name-pattern=refund`
 
-const suites = ['unit', 'redis', 'pipeline', 'faults'].map(name => `test/${name}/**/*.test.ts`)
+const suites = ['unit', 'redis', 'model', 'pipeline', 'faults'].map(name => `test/${name}/**/*.test.ts`)
 
 async function main(words: string[]): Promise<boolean> {
   if (words.includes('--help') || words.includes('-h')) {

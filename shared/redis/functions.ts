@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Redis } from 'ioredis'
-import { digitsOf, parseIdRecord, periodFrom, settledIdRecord } from '../id-memory.ts'
+import { digitsOf, parseIdRecord, periodFrom, settledIdRecord, type IdPeriod } from '../id-memory.ts'
 import { MEASURES, WORKER_GROUP, type Keys } from '../keys.ts'
 import { centsFromDigits, type Cents } from '../money.ts'
 import { isProcessorName, PROCESSOR_NAMES, type Payment, type ProcessorName } from '../payment.ts'
@@ -80,19 +80,24 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
   /** No two records of a worker are alike, whatever its clock does: a late refusal frees the attempt that it answers, and no other. */
   const newRecord = (worker: string, choice: Choice) => recordOf(worker, choice, ++attemptCount)
 
-  /** Begins periods until there is one that remembers for long enough. */
-  const inPeriod = async (attempt: () => Promise<unknown>) => {
+  /** Tries again for as long as the attempt finds no period that it can do with, each time after `begin`. */
+  const untilPeriodFits = async <T>(attempt: () => Promise<T>, begin: (nowMs: number, newestStartMs: number) => unknown): Promise<T> => {
     for (let begunCount = 0; ; begunCount++) {
       try {
         return await attempt()
       } catch (error) {
         if (replyErrorCode(error) !== 'PERIOD' || begunCount === PERIODS_BEGUN_MAX) throw error
         const [nowMs, newestStartMs] = (error as Error).message.split(' ').slice(1).map(Number) as [number, number]
-        const { name, startMs, endMs, forgottenMs } = periodFrom(nowMs, newestStartMs, idRetentionHours)
-        await call('begin_period', [keys.idPeriods], [name, startMs, endMs, forgottenMs, nowMs])
+        await begin(nowMs, newestStartMs)
       }
     }
   }
+
+  /** Begins periods until there is one that remembers for long enough. */
+  const inPeriod = (attempt: () => Promise<unknown>) => untilPeriodFits(attempt, (nowMs, newestStartMs) => {
+    const { name, startMs, endMs, forgottenMs } = periodFrom(nowMs, newestStartMs, idRetentionHours)
+    return call('begin_period', [keys.idPeriods], [name, startMs, endMs, forgottenMs, nowMs])
+  })
 
   return {
     /** Appends new payments in order, as long as there is room for `queuedMax`; tells of each what became of it. */
@@ -192,9 +197,9 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
       return { nowMs: Number(nowMs), pendingCount: wholeNumber(pendingCount), workerCount: wholeNumber(workerCount), deadWorkers }
     },
 
-    /** Up to `countMax` entry ids that are pending for a worker, oldest first. */
-    async pending(worker: string, countMax: number): Promise<string[]> {
-      const reply = await redis.xpending(keys.queue, WORKER_GROUP, '-', '+', countMax, worker)
+    /** Up to `countMax` entry ids that are pending for a worker, oldest first, after this one. */
+    async pending(worker: string, countMax: number, after?: string): Promise<string[]> {
+      const reply = await redis.xpending(keys.queue, WORKER_GROUP, after === undefined ? '-' : `(${after}`, '+', countMax, worker)
       return (reply as [string, ...unknown[]][]).map(([entryId]) => entryId)
     },
 
@@ -247,12 +252,16 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
     },
 
     /** Empties queue, in-flight records, dead letters, books, the last audit and the memory of ids, in one step. */
-    async purge(nowMs: number): Promise<void> {
+    async purge(): Promise<void> {
       const roots = PROCESSOR_NAMES.flatMap(processor => MEASURES.map(measure => keys.totals(processor, measure, '')))
-      const callKeys = [keys.queue, keys.inFlight, keys.deadLetters, keys.audit, keys.idPeriods, keys.totalsExactSince, ...roots]
-      // One that never was before, so that none of its nodes is.
-      const { name, startMs, endMs, forgottenMs } = periodFrom(nowMs, nowMs - 1, idRetentionHours)
-      await call('purge', callKeys, [WORKER_GROUP, name, startMs, endMs, forgottenMs])
+      const callKeys = [keys.queue, keys.inFlight, keys.deadLetters, keys.audit, keys.idPeriods, keys.totalsExactSince, keys.clock, ...roots]
+      // None: the first attempt tells the time.
+      let period: IdPeriod = { name: '', startMs: 0, endMs: 0, forgottenMs: 0 }
+      await untilPeriodFits(
+        () => call('purge', callKeys, [WORKER_GROUP, period.name, period.startMs, period.endMs, period.forgottenMs]),
+        // One that never was before, so that none of its nodes is.
+        (nowMs, newestStartMs) => { period = periodFrom(nowMs, Math.max(newestStartMs, nowMs - 1), idRetentionHours) }
+      )
     },
 
     /** Totals of both processors over the payments whose requestedAt lies in the range, in one atomic read. */

@@ -17,10 +17,12 @@ export async function adoptIdPeriods(redis: Redis, keys: Keys): Promise<void> {
       if (name !== undefined) nodes.set(name, node)
     }
   }
-  for (const [name, node] of [...nodes].sort()) {
+  const periods: (string | number)[] = []
+  for (const [name, node] of nodes) {
     const forgottenMs = await redis.pexpiretime(node)
     if (forgottenMs < 0) continue
     const { startMs, endMs } = periodOfNodes(name, forgottenMs)
-    await callFunction(redis, 'begin_period', [keys.idPeriods], [name, startMs, endMs, forgottenMs, 0])
+    periods.push(name, startMs, endMs, forgottenMs)
   }
+  if (periods.length > 0) await callFunction(redis, 'adopt_periods', [keys.idPeriods], periods)
 }

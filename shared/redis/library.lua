@@ -236,6 +236,24 @@ local function begin_period(keys, args)
   return 1
 end
 
+--[[ adopt_periods: makes the list of periods where there is none yet, of those in which version 0.1 remembered ids.
+
+  KEYS  1 id periods hash
+  ARGV  for each: its name, its start, its end, when its ids are forgotten; times in ms
+  Returns 1 if this call made the list, 0 if there is one.
+
+  Invariant: the list is made in one step. Half of one would look like one that is made, and nobody would ever add the rest.
+]]
+local function adopt_periods(keys, args)
+  if redis.call('EXISTS', keys[1]) == 1 then return 0 end
+  for at = 1, #args, 4 do
+    write_period(keys[1], {
+      name = args[at], start_ms = tonumber(args[at + 1]), end_ms = tonumber(args[at + 2]), forgotten_ms = tonumber(args[at + 3]), digits = DIGITS_MIN
+    })
+  end
+  return 1
+end
+
 -- Says in the record of an id what became of the payment that was accepted under this entry. A record that is gone stays forgotten.
 local function note_fate(nodes, periods, digits, entry_id, fate)
   local known, node, field = find_id(nodes, periods, digits)
@@ -663,17 +681,33 @@ end
 into books that are half gone.
 
   KEYS  1 queue stream   2 in-flight hash   3 dead-letter stream   4 audit hash   5 id periods hash   6 since when the totals are exact
-        then the topmost hash of each of the totals
+        7 clock hash   then the topmost hash of each of the totals
   ARGV  1 consumer group   2 name   3 start   4 end of a new period of ids   5 when its ids are forgotten; times in ms
   Returns 0. The nodes of the periods before are unreachable then: the caller removes them.
+  Error PERIOD <now> <start>: the new period would not begin after the newest one, which began at <start>. Nothing changed.
+
+  Invariants
+    - Starts of periods go on from those before, so that no period begins that has the name, and so the nodes, of a purged one.
+    - The ids of entries go on from those before: a worker that was sending meanwhile knows its payments by them, and would settle
+      another one in the place of its own.
 ]]
 local function purge(keys, args)
+  local newest = read_periods(keys[5])[1]
+  local newest_start_ms = newest and newest.start_ms or 0
+  if tonumber(args[3]) <= newest_start_ms then
+    return redis.error_reply(string.format('PERIOD %.0f %.0f', (time_of(keys[7])), newest_start_ms))
+  end
+  local info, last_entry = redis.pcall('XINFO', 'STREAM', keys[1]), nil
+  for at = 1, info.err and 0 or #info, 2 do
+    if info[at] == 'last-generated-id' then last_entry = info[at + 1] end
+  end
   redis.call('UNLINK', keys[1], keys[2], keys[3], keys[4], keys[5], keys[6])
   redis.call('XGROUP', 'CREATE', keys[1], args[1], '0', 'MKSTREAM')
+  if last_entry then redis.call('XSETID', keys[1], last_entry) end
   write_period(keys[5], {
     name = args[2], start_ms = tonumber(args[3]), end_ms = tonumber(args[4]), forgotten_ms = tonumber(args[5]), digits = DIGITS_MIN
   })
-  for index = 7, #keys do unlink_totals(keys[index], 1) end
+  for index = 8, #keys do unlink_totals(keys[index], 1) end
   return 0
 end
 
@@ -853,6 +887,7 @@ end
 local ALWAYS = { 'allow-oom' }
 redis.register_function { function_name = 'accept_@VERSION@', callback = accept }
 redis.register_function { function_name = 'begin_period_@VERSION@', callback = begin_period }
+redis.register_function { function_name = 'adopt_periods_@VERSION@', callback = adopt_periods }
 redis.register_function { function_name = 'find_@VERSION@', callback = find, flags = { 'no-writes' } }
 redis.register_function { function_name = 'take_@VERSION@', callback = take, flags = ALWAYS }
 redis.register_function { function_name = 'settle_@VERSION@', callback = settle, flags = ALWAYS }

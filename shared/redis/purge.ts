@@ -7,8 +7,7 @@ import type { Functions } from './functions.ts'
  * be booked by their processor; they are not counted, because their records are gone. Throws what `callFunction` throws.
  */
 export async function purge(redis: Redis, keys: Keys, functions: Functions): Promise<void> {
-  const [seconds] = await redis.time()
-  await functions.purge(Number(seconds) * 1_000)
+  await functions.purge()
   // Nobody looks into the ids of periods that are no periods any more, so this need not be one step.
   for await (const page of redis.scanStream({ match: keys.idsPattern, count: 1_000 })) {
     // After the page: a period is begun before its first node.

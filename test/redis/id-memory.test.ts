@@ -132,6 +132,25 @@ test('the ids that version 0.1 remembered are found after an upgrade, also with 
   assert.equal((await functions.find(other.correlationId))?.status, 'settled')
 })
 
+test('they are all found, too, if the first service that looked for them died over it', async () => {
+  const { keys, functions } = await isolate()
+  const payments = newPayments(3)
+  for (const [index, payment] of payments.entries()) {
+    const node = `${keys.idNodes}2026-11-2${index}T00:${digitsOf(payment.correlationId).slice(-3)}`
+    await redis.hset(node, digitsOf(payment.correlationId).slice(0, 29), '1990 d5')
+    await redis.pexpireat(node, Date.now() + 90_000_000)
+  }
+  // Its first call is carried out, and no other.
+  let callCount = 0
+  const dying = Object.create(redis, { call: { value: async (...words: [string]) => {
+    if (++callCount === 1) await redis.call(...words)
+    throw new Error('killed')
+  } } }) as typeof redis
+  await assert.rejects(adoptIdPeriods(dying, keys), /killed/)
+  await adoptIdPeriods(redis, keys)
+  assert.deepEqual(await functions.accept(payments, 100), ['duplicate', 'duplicate', 'duplicate'])
+})
+
 test('periods that are forgotten are dropped when the next one begins', async () => {
   const { keys, functions } = await isolate()
   const nowMs = Date.now()

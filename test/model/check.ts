@@ -1,0 +1,78 @@
+// Runs of random steps, many one after another, and the shortest run found that fails.
+import fc from 'fast-check'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createKeys } from '../../shared/keys.ts'
+import { createLog } from '../../shared/log.ts'
+import { connectRedis } from '../../shared/redis/connect.ts'
+import { loadLibrary } from '../../shared/redis/library.ts'
+import { createMovableClock } from '../support/movable-clock.ts'
+import type { Own } from '../support/owner.ts'
+import { drain } from './drain.ts'
+import { createStateReader } from './state.ts'
+import { CHOICES, take, type Step } from './steps.ts'
+import { World, type WorldOptions } from './world.ts'
+
+/** So many steps are drawn for a run; about half of them find something to do. */
+const RUN_LENGTH = 250
+const RUNS_A_CHUNK = 20
+
+/** `stepCount`: how many steps it took to find it. */
+export type Failure = { seed: number; message: string; stepCount: number; trace: readonly string[] }
+export type Report = { stepCount: number; runCount: number; tookMs: number; failure: Failure | undefined }
+export type CheckOptions = { seed: number; stepCountMin: number; shrinkMaxMs?: number; onProgress?: (stepCount: number) => void }
+
+type Redis = Pick<WorldOptions, 'redis' | 'reader' | 'stopClockAt'>
+
+/** A redis-server whose clock stands where it is told to. */
+async function startRedis(own: Own): Promise<Redis> {
+  const directory = own(await mkdtemp(join(tmpdir(), 'model-')), made => rm(made, { recursive: true, force: true }))
+  const clock = createMovableClock(directory)
+  const socket = join(directory, 'redis.sock')
+  own(spawn('redis-server', [
+    '--port', '0', '--unixsocket', socket, '--dir', directory, '--save', '', '--appendonly', 'no', '--hash-max-listpack-entries', '512'
+  ], { stdio: 'ignore', env: { ...process.env, ...clock.environment } }), async server => {
+    server.kill('SIGTERM')
+    if (server.exitCode === null) await once(server, 'exit')
+  })
+  const redis = own(await connectRedis(`unix:${socket}`, 'model', 30_000, createLog('model', 'silent')), client => { client.disconnect() })
+  await loadLibrary(redis)
+  return { redis, reader: await createStateReader(redis, createKeys()), stopClockAt: clock.stopAt }
+}
+
+const steps = fc.array(fc.tuple(...[0, 1, 2].map(() => fc.noBias(fc.nat(CHOICES - 1))) as [fc.Arbitrary<number>, fc.Arbitrary<number>, fc.Arbitrary<number>]),
+  { minLength: 1, maxLength: RUN_LENGTH, size: 'max' })
+
+/** Runs until there were so many steps, or one run failed, which is then made as short as the time for that allows. */
+export async function check(own: Own, { seed, stepCountMin, shrinkMaxMs = 60_000, onProgress }: CheckOptions): Promise<Report> {
+  const redis = await startRedis(own)
+  const startedAtMs = performance.now()
+  let [stepCount, runCount, failedAtMs] = [0, 0, Infinity]
+  let failure: Omit<Failure, 'seed'> | undefined
+  const run = async (isUpgrade: boolean, list: readonly Step[]) => {
+    // Not by fast-check, which would leave the run that is under way behind.
+    if (performance.now() - failedAtMs > shrinkMaxMs) return
+    const world = await World.start({ ...redis, isUpgrade })
+    try {
+      for (const step of list) if (await take(world, step) && failure === undefined) stepCount += 1
+      await drain(world)
+    } catch (error) {
+      failedAtMs = Math.min(failedAtMs, performance.now())
+      // The last one that fails is the shortest.
+      failure = { message: error instanceof Error ? error.message : String(error), stepCount, trace: world.trace }
+      throw error
+    }
+    if (failure === undefined) runCount += 1
+  }
+  const report = (seedOfFailure?: number): Report =>
+    ({ stepCount, runCount, tookMs: performance.now() - startedAtMs, failure: failure && { seed: seedOfFailure ?? seed, ...failure } })
+  for (let chunk = 0; stepCount < stepCountMin; chunk++) {
+    const { failed } = await fc.check(fc.asyncProperty(fc.boolean(), steps, run), { seed: seed + chunk, numRuns: RUNS_A_CHUNK })
+    if (failed) return report(seed + chunk)
+    onProgress?.(stepCount)
+  }
+  return report()
+}

@@ -1,0 +1,228 @@
+// A worker, step by step: what processor-worker/loop.ts and resolver.ts do, with every wait in the hands of the test. What is pure
+// there, and all that speaks to Redis, is the real code.
+import { isLast, type BookedPayment, type Choice, type Functions, type TakenPayment } from '../../shared/redis/functions.ts'
+import { centsFromDecimal } from '../../shared/money.ts'
+import { otherThan, PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
+import type { SendOutcome } from '../../processor-worker/outcome.ts'
+import { recover } from '../../processor-worker/recovery.ts'
+import type { TotalsRetention } from '../../processor-worker/totals-retention.ts'
+import { createLog } from '../../shared/log.ts'
+import { Lost, type Connection } from './connection.ts'
+import type { ModelProcessor } from './processor.ts'
+
+export type WorkerOptions = {
+  name: string
+  connection: Connection
+  functions: Functions
+  retention: TotalsRetention
+  processors: Record<ProcessorName, ModelProcessor>
+  nowMs: () => number
+  deadAfterMs: number
+  /** What a real worker would end with. */
+  onBroken: (error: unknown) => void
+}
+
+export type ModelTake = { processor: ProcessorName; countMax: number; only: { acceptedAgoMs?: number; leaveCount?: number } }
+
+type Rejected = { payment: TakenPayment; reason: string }
+type Lane = { booked: BookedPayment[]; refused: TakenPayment[]; rejected: Rejected[] }
+
+const log = createLog('model', 'silent')
+
+export class ModelWorker {
+  readonly name: string
+  readonly connection: Connection
+  /** One exchange at a time, and beside it one heartbeat. */
+  isExchanging = false
+  isBeating = false
+  isStopping = false
+  hasLeft = false
+  readonly #options: WorkerOptions
+  readonly #lanes: Record<ProcessorName, Lane> = { default: newLane(), fallback: newLane() }
+  readonly #held = new Map<string, string>()
+  #openCount = 0
+
+  constructor(options: WorkerOptions) {
+    this.name = options.name
+    this.connection = options.connection
+    this.#options = options
+  }
+
+  get isIdle(): boolean {
+    return this.#openCount === 0 && PROCESSOR_NAMES.every(name => {
+      const { booked, refused, rejected } = this.#lanes[name]
+      return booked.length + refused.length + rejected.length === 0
+    })
+  }
+
+  /**
+   * One round trip, as the loop makes it. Returns whether there is anything to tell Redis.
+   *
+   * @param maySendOn the other processor has room for what this one refused for good
+   */
+  exchange(takes: readonly ModelTake[], maySendOn: boolean): boolean {
+    if (this.isExchanging) return false
+    const calls: Promise<void>[] = []
+    for (const processor of PROCESSOR_NAMES) {
+      const lane = this.#lanes[processor]
+      if (lane.booked.length > 0) calls.push(this.#settle(processor, lane.booked.splice(0)))
+      if (lane.refused.length > 0) calls.push(this.#release(lane, lane.refused.splice(0)))
+      if (this.isStopping) lane.refused.push(...takeBack(lane))
+      const next = lane.rejected.filter(({ payment }) => maySendOn || isLast(payment))
+      lane.rejected = lane.rejected.filter(rejected => !next.includes(rejected))
+      for (const rejected of next) calls.push(this.#reject(lane, rejected))
+    }
+    if (!this.isStopping) for (const take of takes) calls.push(this.#take(take))
+    if (calls.length === 0) return false
+    this.isExchanging = true
+    void Promise.allSettled(calls).then(results => {
+      this.isExchanging = false
+      for (const result of results) if (result.status === 'rejected') this.#trouble(result.reason)
+    })
+    return true
+  }
+
+  beat(): void {
+    if (this.isBeating) return
+    this.isBeating = true
+    const { functions, retention, deadAfterMs } = this.#options
+    const loop = { holds: (entryId: string) => this.#held.has(entryId), adopt: this.#adopt, onWorkerCount: () => undefined, onMalformed: () => undefined }
+    const beat = async () => { await retention.sweep(await recover({ name: this.name, functions, loop, deadAfterMs, log })) }
+    void beat().catch((error: unknown) => { this.#trouble(error) }).finally(() => { this.isBeating = false })
+  }
+
+  /** Leaves once nothing is open, as at SIGTERM. */
+  leave(): void {
+    if (!this.isStopping || this.isExchanging || this.isBeating || !this.isIdle || this.hasLeft) return
+    this.hasLeft = true
+    void this.#options.functions.retire(this.name).catch((error: unknown) => { this.#trouble(error) })
+  }
+
+  /** Only a lost command is none of our business. */
+  #trouble(error: unknown): void {
+    if (!(error instanceof Lost)) this.#options.onBroken(error)
+  }
+
+  readonly #adopt = (payments: readonly TakenPayment[]) => {
+    for (const payment of payments) {
+      if (this.#held.has(payment.entryId)) continue
+      this.#held.set(payment.entryId, payment.record)
+      void this.#resolve(payment)
+    }
+  }
+
+  async #take({ processor, countMax, only }: ModelTake): Promise<void> {
+    const choice: Choice = { processor, requestedAtMs: this.#options.nowMs() }
+    const { payments } = await this.#options.functions.take(this.name, choice, countMax, only)
+    for (const payment of payments) void this.#send(payment)
+  }
+
+  async #send(payment: TakenPayment): Promise<void> {
+    const lane = this.#lanes[payment.processor]
+    this.#held.set(payment.entryId, payment.record)
+    this.#openCount += 1
+    const outcome = await this.#attempt(payment)
+    this.#openCount -= 1
+    switch (outcome.kind) {
+      case 'booked':
+        lane.booked.push(payment)
+        break
+      case 'not-booked':
+        lane.refused.push(payment)
+        break
+      case 'rejected':
+        lane.rejected.push({ payment, reason: outcome.reason })
+        break
+      case 'already-booked':
+      case 'unknown':
+        await this.#resolve(payment)
+    }
+  }
+
+  async #sendLast(payment: TakenPayment): Promise<void> {
+    const lane = this.#lanes[payment.processor]
+    this.#held.set(payment.entryId, payment.record)
+    this.#openCount += 1
+    while (true) {
+      const outcome = await this.#attempt(payment)
+      if (outcome.kind === 'not-booked' && !this.isStopping) continue
+      this.#openCount -= 1
+      if (outcome.kind === 'booked') lane.booked.push(payment)
+      else if (outcome.kind === 'rejected') lane.rejected.push({ payment, reason: outcome.reason })
+      else if (outcome.kind === 'not-booked') lane.refused.push(payment)
+      else await this.#resolve(payment)
+      return
+    }
+  }
+
+  async #resolve(payment: TakenPayment): Promise<void> {
+    this.#openCount += 1
+    const booked = await this.#outcomeOf(payment)
+    if (booked) this.#lanes[payment.processor].booked.push(booked)
+    this.#openCount -= 1
+  }
+
+  async #outcomeOf(payment: TakenPayment): Promise<BookedPayment | undefined> {
+    while (!this.isStopping) {
+      const stored = await this.#options.processors[payment.processor].lookup(payment.correlationId)
+      if (stored.kind === 'stored') return { ...payment, cents: centsFromDecimal(stored.amount) ?? payment.cents, requestedAtMs: stored.requestedAtMs }
+      if (stored.kind === 'absent' && (await this.#attempt(payment)).kind === 'booked') return payment
+    }
+    return undefined
+  }
+
+  #attempt(payment: TakenPayment): Promise<SendOutcome> {
+    return this.#options.processors[payment.processor].send(payment, payment.requestedAtMs)
+  }
+
+  async #settle(processor: ProcessorName, batch: BookedPayment[]): Promise<void> {
+    try {
+      await this.#options.functions.settle(processor, batch)
+    } catch (error) {
+      this.#lanes[processor].booked.unshift(...batch)
+      throw error
+    }
+    for (const { entryId } of batch) this.#held.delete(entryId)
+  }
+
+  async #release(lane: Lane, batch: TakenPayment[]): Promise<void> {
+    try {
+      await this.#options.functions.release(batch)
+    } catch (error) {
+      lane.refused.unshift(...batch)
+      throw error
+    }
+    this.#letGo(batch)
+  }
+
+  async #reject(lane: Lane, rejected: Rejected): Promise<void> {
+    const { payment, reason } = rejected
+    const { functions, nowMs } = this.#options
+    try {
+      if (isLast(payment)) await functions.bury(payment, reason)
+      else {
+        const passed = await functions.passOn(payment, this.name, { processor: otherThan(payment.processor), requestedAtMs: nowMs() })
+        if (passed) void this.#sendLast(passed)
+      }
+    } catch (error) {
+      lane.rejected.push(rejected)
+      throw error
+    }
+    this.#letGo([payment])
+  }
+
+  #letGo(payments: readonly TakenPayment[]): void {
+    for (const { entryId, record } of payments) if (this.#held.get(entryId) === record) this.#held.delete(entryId)
+  }
+}
+
+function newLane(): Lane {
+  return { booked: [], refused: [], rejected: [] }
+}
+
+/** What the other processor was not asked for. */
+function takeBack(lane: Lane): TakenPayment[] {
+  const notAsked = lane.rejected.filter(({ payment }) => !isLast(payment)).map(({ payment }) => payment)
+  lane.rejected = lane.rejected.filter(({ payment }) => isLast(payment))
+  return notAsked
+}
