@@ -95,7 +95,7 @@ test('a purge makes everything exact again', async () => {
   const { keys, functions } = await isolate()
   await settleAt(functions, [NOW_MS - 30 * HOUR_MS, NOW_MS])
   await sweepAll(keys, functions, 24)
-  await functions.purge(NOW_MS)
+  await functions.purge()
   assert.equal(await redis.get(keys.totalsExactSince), null)
   assert.deepEqual(await redis.keys(keys.totalsPattern), [])
   await settleAt(functions, [NOW_MS - 30 * HOUR_MS])
