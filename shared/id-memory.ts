@@ -56,9 +56,9 @@ export function digitsAt(node: string, field: string): string {
  */
 export function periodFrom(nowMs: number, newestStartMs: number, retentionHours: number): IdPeriod {
   const retentionMs = retentionHours * 3_600_000
-  const alignedMs = Math.floor(nowMs / retentionMs) * retentionMs
-  const startMs = alignedMs > newestStartMs ? alignedMs : Math.max(nowMs, newestStartMs + 1)
-  const endMs = Math.max(alignedMs + retentionMs, startMs + 1)
+  const aligned = (timeMs: number) => Math.floor(timeMs / retentionMs) * retentionMs
+  const startMs = aligned(nowMs) > newestStartMs ? aligned(nowMs) : Math.max(nowMs, newestStartMs + 1)
+  const endMs = aligned(startMs) + retentionMs
   return { name: periodName(startMs), startMs, endMs, forgottenMs: endMs + retentionMs }
 }
 
