@@ -14,7 +14,7 @@ export const MODEL_PORTS = { default: 8001, fallback: 8002 }
 /** In the order of their ports for metrics. */
 const METERED_PARTS = ['haproxy', 'gateway-1', 'gateway-2', 'worker-1', 'monitor-1']
 
-const START_VARIABLES = {
+export const START_VARIABLES = {
   port: integer('PORT', { default: 9_999, min: 1, max: 65_535, unit: 'TCP port', about: 'Where HAProxy takes HTTP.' }),
   directory: {
     ...optionalText('DATA_DIRECTORY', {
