@@ -93,6 +93,7 @@ export function describeStart(): string {
   return `npm start: runs the whole system on this machine, until Ctrl-C.\n
 Redis, two gateways behind HAProxy, a worker, a health monitor, and models of the two processors on the ports
 ${MODEL_PORTS.default} and ${MODEL_PORTS.fallback}. They listen on 127.0.0.1 only.\n
+  npm start -- --no-install   installs nothing: ends with exit code 2 and says what is missing, and how to install it\n
 Environment:\n${describeVariables(START_VARIABLES)}
 ${Object.entries(services).map(([role, variables]) => section(role, withoutCommon(variables))).join('\n')}
 ${section('gateway, worker and health monitor', COMMON_VARIABLES)}`

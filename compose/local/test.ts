@@ -6,7 +6,8 @@ import { availableParallelism } from 'node:os'
 const usage = `npm test: type check, lint, and the tests in test/unit, test/redis, test/pipeline and test/faults.
 
   npm test -- FILE…       only these test files (globs too), without type check and lint
-  npm test -- --OPTION…   options for Node's test runner, e.g. --test-name-pattern=refund`
+  npm test -- --OPTION…   options for Node's test runner, e.g. --test-name-pattern=refund
+  npm test -- --no-install   installs nothing: ends with exit code 2 and says what is missing, and how to install it`
 
 const suites = ['unit', 'redis', 'pipeline', 'faults'].map(name => `test/${name}/**/*.test.ts`)
 
