@@ -1,6 +1,6 @@
 /**
  * Typed readers for environment variables. A service declares its variables once, as a record of
- * `Variable`s; reading them, the `--help` text and the table in the README all come from that record.
+ * `Variable`s; reading them, the `--help` text and docs/configuration.md all come from that record.
  */
 export type Variable<T> = {
   name: string

@@ -14,7 +14,7 @@ export const MODEL_PORTS = { default: 8001, fallback: 8002 }
 /** In the order of their ports for metrics. */
 const METERED_PARTS = ['haproxy', 'gateway-1', 'gateway-2', 'worker-1', 'monitor-1']
 
-const START_VARIABLES = {
+export const START_VARIABLES = {
   port: integer('PORT', { default: 9_999, min: 1, max: 65_535, unit: 'TCP port', about: 'Where HAProxy takes HTTP.' }),
   directory: {
     ...optionalText('DATA_DIRECTORY', {
@@ -93,6 +93,7 @@ export function describeStart(): string {
   return `npm start: runs the whole system on this machine, until Ctrl-C.\n
 Redis, two gateways behind HAProxy, a worker, a health monitor, and models of the two processors on the ports
 ${MODEL_PORTS.default} and ${MODEL_PORTS.fallback}. They listen on 127.0.0.1 only.\n
+  npm start -- --no-install   installs nothing: ends with exit code 2 and says what is missing, and how to install it\n
 Environment:\n${describeVariables(START_VARIABLES)}
 ${Object.entries(services).map(([role, variables]) => section(role, withoutCommon(variables))).join('\n')}
 ${section('gateway, worker and health monitor', COMMON_VARIABLES)}`

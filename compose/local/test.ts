@@ -7,7 +7,8 @@ const usage = `npm test: type check, lint, and the tests in test/unit, test/redi
 test/faults.
 
   npm test -- FILE…       only these test files (globs too), without type check and lint
-  npm test -- --OPTION…   options for Node's test runner, e.g. --test-name-pattern=refund`
+  npm test -- --OPTION…   options for Node's test runner, e.g. --test-name-pattern=refund
+  npm test -- --no-install   installs nothing: ends with exit code 2 and says what is missing, and how to install it`
 
 const suites = ['unit', 'redis', 'model', 'pipeline', 'faults'].map(name => `test/${name}/**/*.test.ts`)
 

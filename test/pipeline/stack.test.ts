@@ -7,7 +7,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import {
-  chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
+  chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
 } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -249,6 +249,42 @@ describe('set-up', limits, () => {
     assert.match(stderr, /redis-server is version 6\.0, which is too old/)
     assert.match(stderr, /apt-get install .*redis-server haproxy/)
     assert.match(stderr, /brew install redis haproxy/)
+  })
+
+  it('installs nothing with --no-install, and says all that is missing and how to get it', () => {
+    // A clone without packages, and a PATH whose only programs are Node and installers that leave a trace.
+    const clone = mkdtempSync(join(folder, 'clone-'))
+    cpSync('compose/local', join(clone, 'compose/local'), { recursive: true })
+    cpSync('package-lock.json', join(clone, 'package-lock.json'))
+    const bin = mkdtempSync(join(folder, 'bin-'))
+    symlinkSync(process.execPath, join(bin, 'node'))
+    const trace = join(bin, 'trace')
+    for (const name of ['apt-get', 'npm', 'sudo', 'env', 'dpkg-deb']) {
+      writeFileSync(join(bin, name), `#!/bin/sh\necho ${name} >> ${trace}\n`)
+      chmodSync(join(bin, name), 0o755)
+    }
+    writeFileSync(join(bin, 'redis-server'), '#!/bin/sh\necho Redis server v=6.0.16 sha=0\n')
+    chmodSync(join(bin, 'redis-server'), 0o755)
+    const run = (...words: string[]) => spawnSync(join(bin, 'node'), [join(clone, 'compose/local/setup.mjs'), ...words], { encoding: 'utf8', env: { PATH: bin } })
+
+    const start = run(script, '--no-install')
+    assert.deepEqual({ status: start.status, stdout: start.stdout }, { status: 2, stdout: '' })
+    for (const part of [/npm packages of package-lock\.json: node_modules is missing/, /--no-install was given/, /npm ci --include=dev/, /redis-server is version 6\.0/, /apt-get install .*redis-server haproxy/]) {
+      assert.match(start.stderr, part)
+    }
+    const tests = run('--tests', script, '--no-install')
+    assert.equal(tests.status, 2)
+    for (const part of [/chromium is missing|chromium 120\.0 or later/, /apt-get download libfaketime/, /apt-get download prometheus/, /npm ci/]) assert.match(tests.stderr, part)
+    assert.equal(run('--engine', script, '--no-install').status, 2)
+    assert(!existsSync(trace), 'an installer was called')
+  })
+
+  it('keeps --no-install from the script, and --help of npm start and npm test names it', () => {
+    const { status, stdout } = spawnSync('node', ['compose/local/setup.mjs', '--no-servers', script, 'a', '--no-install', 'b'], { encoding: 'utf8' })
+    assert.deepEqual({ status, stdout }, { status: 7, stdout: '22 a b\n' })
+    for (const help of ['compose/local/start.ts', 'compose/local/test.ts']) {
+      assert.match(spawnSync(process.execPath, [help, '--help'], { encoding: 'utf8' }).stdout, /-- --no-install +installs nothing/)
+    }
   })
 })
 

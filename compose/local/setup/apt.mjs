@@ -14,8 +14,12 @@ export function findExecutable(name) {
   return undefined
 }
 
+/** Why nothing is installed where the user does not want it. */
+export const FORBIDDEN = '--no-install was given'
+
 /** `how`: the words before a command that lets it install; or `whyNot`. */
-export function findInstaller() {
+export function findInstaller(mayInstall) {
+  if (!mayInstall) return { whyNot: FORBIDDEN }
   if (!findExecutable('apt-get')) return { whyNot: 'there is no apt-get on this system' }
   if (process.getuid() === 0) return { how: ['env'] }
   // -n: never ask for a password.

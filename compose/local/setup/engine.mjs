@@ -3,10 +3,10 @@ import { findExecutable, findInstaller, installWithApt } from './apt.mjs'
 import { SetupError, lastLines, run } from './run.mjs'
 
 /** Throws SetupError, with what to do, when there is no engine to use and none to start. */
-export function ensureEngine() {
+export function ensureEngine(mayInstall) {
   const problem = findProblem()
   if (problem === undefined) return
-  const { how, whyNot } = findInstaller()
+  const { how, whyNot } = findInstaller(mayInstall)
   if (whyNot) throw new SetupError(explain(problem, whyNot))
   // debootstrap: for stand-ins of the base images, where no image registry can be reached.
   const names = ['docker.io', 'docker-compose', 'iptables', 'debootstrap']
@@ -27,7 +27,7 @@ function findProblem() {
 
 function explain(problem, obstacle) {
   return `This needs a container engine with compose: ${problem}.
-It could not be installed from here: ${obstacle}
+It was not installed from here: ${obstacle}
 
 Please start or install one, then run the same command again:
   Debian 12+, Ubuntu 24.04+   sudo apt-get install docker.io docker-compose

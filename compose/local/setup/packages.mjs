@@ -1,13 +1,15 @@
 // The npm packages, exactly as package-lock.json has them.
 import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { FORBIDDEN } from './apt.mjs'
 import { SetupError, announced, lastLines, retried, run } from './run.mjs'
 
 /** Runs `npm ci` if needed; returns the path of the Node 22 among the packages. */
-export function ensurePackages(repository) {
+export function ensurePackages(repository, mayInstall) {
   const nodePath = join(repository, 'node_modules/.bin/node')
   const reason = whyInstall(repository, nodePath)
   if (reason === undefined) return nodePath
+  if (!mayInstall) throw new SetupError(explain(reason))
 
   const { ok, output } = announced(`npm ci, because ${reason}; takes 10 to 40 s …`, () => retried(() => {
     const result = run('npm', [
@@ -22,6 +24,14 @@ export function ensurePackages(repository) {
   }))
   if (!ok) throw new SetupError(`npm ci failed:\n${lastLines(output)}`)
   return nodePath
+}
+
+function explain(reason) {
+  return `This needs the npm packages of package-lock.json: ${reason}.
+They were not installed from here: ${FORBIDDEN}
+
+Please install them, then run the same command again:
+  npm ci --include=dev --ignore-scripts=false`
 }
 
 /**

@@ -12,20 +12,20 @@ const servers = [
 const browser = { name: 'chromium', question: '--version', pattern: /Chromium (\d+)\.(\d+)/, major: 120, minor: 0 }
 
 /** Throws SetupError, with what to install, when one is missing or too old and cannot be installed from here. */
-export function ensureServers() {
-  ensure(servers)
+export function ensureServers(mayInstall) {
+  ensure(servers, mayInstall)
 }
 
 /** The same for the servers and Chromium. */
-export function ensureServersAndBrowser() {
-  ensure([...servers, browser])
+export function ensureServersAndBrowser(mayInstall) {
+  ensure([...servers, browser], mayInstall)
 }
 
-function ensure(programs) {
+function ensure(programs, mayInstall) {
   const faults = findFaults(programs)
   if (faults.length === 0) return
   const isOutdated = faults.some(({ isMissing }) => !isMissing)
-  const { how, whyNot } = isOutdated ? { whyNot: 'a newer version has to come from elsewhere' } : findInstaller()
+  const { how, whyNot } = isOutdated ? { whyNot: 'a newer version has to come from elsewhere' } : findInstaller(mayInstall)
   if (whyNot) throw new SetupError(explain(programs, faults, whyNot))
 
   const names = faults.map(({ program }) => program.name)
@@ -54,7 +54,7 @@ function explain(programs, faults, obstacle) {
   const wanted = programs.map(({ name, major, minor }) => `${name} ${major}.${minor} or later`).join(' and ')
   return `This needs ${wanted}:
 ${faults.map(({ text }) => `  ${text}`).join('\n')}
-It could not be installed from here: ${obstacle}
+It was not installed from here: ${obstacle}
 
 Please install, then run the same command again:
   Debian 12+, Ubuntu 24.04+   sudo apt-get install --no-install-recommends ${names}

@@ -2,7 +2,7 @@
 // libfaketime, which moves the clock of one process. In PATH or the system's own, or unpacked into .cache.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { findExecutable, findInstaller } from './apt.mjs'
+import { FORBIDDEN, findExecutable, findInstaller } from './apt.mjs'
 import { SetupError, announced, lastLines, retried, run } from './run.mjs'
 
 const promtool = {
@@ -21,13 +21,19 @@ const libfaketime = {
 }
 
 /** Throws SetupError, with what to install, when something is missing and cannot be fetched from here. */
-export function ensureUnpacked(repository) {
-  for (const tool of [promtool, libfaketime]) ensure(repository, tool)
+export function ensurePromtool(repository, mayInstall) {
+  ensure(repository, promtool, mayInstall)
 }
 
-function ensure(repository, tool) {
+/** The same for libfaketime. */
+export function ensureLibfaketime(repository, mayInstall) {
+  ensure(repository, libfaketime, mayInstall)
+}
+
+function ensure(repository, tool, mayInstall) {
   const path = join(repository, tool.place)
   if (tool.isThere(path)) return
+  if (!mayInstall) throw new SetupError(explain(tool, FORBIDDEN))
   const missing = ['apt-get', 'dpkg-deb'].filter(name => findExecutable(name) === undefined)
   if (missing.length > 0) throw new SetupError(explain(tool, `there is no ${missing.join(' and no ')} on this system`))
 
@@ -50,7 +56,7 @@ function fetchInto(work, debianPackage) {
   const download = () => run('apt-get', ['download', '-q', '-o', 'Acquire::Retries=3', debianPackage], { cwd: work })
   let downloaded = download()
   if (!downloaded.ok) {
-    const { how, whyNot } = findInstaller()
+    const { how, whyNot } = findInstaller(true)
     if (whyNot) return { ok: false, output: `apt-get does not find it, and its lists of packages can not be updated: ${whyNot}\n${downloaded.output}` }
     const [command, ...words] = [...how, 'apt-get', 'update', '-q']
     downloaded = retried(() => {
@@ -65,7 +71,7 @@ function fetchInto(work, debianPackage) {
 }
 
 function explain({ debianPackage, file, place, elsewhere }, obstacle) {
-  return `The tests need ${place}, which could not be fetched from here:
+  return `The tests need ${place}, which was not fetched from here:
 ${obstacle}
 
 Please put it there, then run the same command again:
