@@ -12,12 +12,13 @@ import { loadLibrary } from '../../shared/redis/library.ts'
 import { createMovableClock } from '../support/movable-clock.ts'
 import type { Own } from '../support/owner.ts'
 import { drain } from './drain.ts'
+import { shorten } from './shorten.ts'
 import { createStateReader } from './state.ts'
 import { CHOICES, take, type Step } from './steps.ts'
 import { World, type WorldOptions } from './world.ts'
 
 /** So many steps are drawn for a run; about half of them find something to do. */
-const RUN_LENGTH = 250
+const RUN_LENGTH = 400
 const RUNS_A_CHUNK = 20
 
 /** `stepCount`: how many steps it took to find it. */
@@ -50,28 +51,33 @@ const steps = fc.array(fc.tuple(...[0, 1, 2].map(() => fc.noBias(fc.nat(CHOICES 
 export async function check(own: Own, { seed, stepCountMin, shrinkMaxMs = 60_000, onProgress }: CheckOptions): Promise<Report> {
   const redis = await startRedis(own)
   const startedAtMs = performance.now()
-  let [stepCount, runCount, failedAtMs] = [0, 0, Infinity]
-  let failure: Omit<Failure, 'seed'> | undefined
+  let [stepCount, runCount] = [0, 0]
+  let failed: Omit<Failure, 'seed' | 'stepCount'> | undefined
+  /** Throws what is broken, and keeps how it came to that: the last one that fails is the shortest. */
   const run = async (isUpgrade: boolean, list: readonly Step[]) => {
-    // Not by fast-check, which would leave the run that is under way behind.
-    if (performance.now() - failedAtMs > shrinkMaxMs) return
     const world = await World.start({ ...redis, isUpgrade })
+    let doneCount = 0
     try {
-      for (const step of list) if (await take(world, step) && failure === undefined) stepCount += 1
+      for (const step of list) if (await take(world, step)) doneCount += 1
       await drain(world)
     } catch (error) {
-      failedAtMs = Math.min(failedAtMs, performance.now())
-      // The last one that fails is the shortest.
-      failure = { message: error instanceof Error ? error.message : String(error), stepCount, trace: world.trace }
+      failed = { message: error instanceof Error ? error.message : String(error), trace: world.trace }
       throw error
     }
-    if (failure === undefined) runCount += 1
+    return doneCount
   }
-  const report = (seedOfFailure?: number): Report =>
-    ({ stepCount, runCount, tookMs: performance.now() - startedAtMs, failure: failure && { seed: seedOfFailure ?? seed, ...failure } })
+  const report = (failure?: Failure): Report => ({ stepCount, runCount, tookMs: performance.now() - startedAtMs, failure })
   for (let chunk = 0; stepCount < stepCountMin; chunk++) {
-    const { failed } = await fc.check(fc.asyncProperty(fc.boolean(), steps, run), { seed: seed + chunk, numRuns: RUNS_A_CHUNK })
-    if (failed) return report(seed + chunk)
+    const property = fc.asyncProperty(fc.boolean(), steps, async (isUpgrade, list) => {
+      stepCount += await run(isUpgrade, list)
+      runCount += 1
+    })
+    const { counterexample } = await fc.check(property, { seed: seed + chunk, numRuns: RUNS_A_CHUNK, endOnFailure: true })
+    if (counterexample) {
+      const [isUpgrade, list] = counterexample
+      await shorten(list, shorter => run(isUpgrade, shorter).then(() => false, () => true), shrinkMaxMs)
+      if (failed) return report({ seed: seed + chunk, stepCount, ...failed })
+    }
     onProgress?.(stepCount)
   }
   return report()

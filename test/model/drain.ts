@@ -8,6 +8,8 @@ import type { World } from './world.ts'
 /** More than a payment needs: it is taken over, refused, taken, sent, asked for and settled. */
 const ROUNDS_MAX = 60
 const ROUND_MS = 1_000
+/** More than anybody needs to say and hear what there is. */
+const TURNS_MAX = 500
 
 export async function drain(world: World): Promise<void> {
   world.tell('from here on everybody behaves')
@@ -21,7 +23,7 @@ export async function drain(world: World): Promise<void> {
       worker.leave()
       await quiet(world)
       if (worker.hasLeft) world.startWorker(index)
-      else worker.beat()
+      else worker.beat(round === 0)
       await quiet(world)
       world.workers[index]?.exchange(worker.isStopping ? [] : [{ processor: 'default', countMax: 100, only: {} }], true)
     }
@@ -33,7 +35,9 @@ export async function drain(world: World): Promise<void> {
 
 /** Until nothing is on its way. */
 async function quiet(world: World): Promise<void> {
-  for (let isDone = false; !isDone;) {
+  let isDone = false
+  for (let turn = 0; !isDone; turn++) {
+    must(turn < TURNS_MAX, () => 'somebody asks for ever')
     isDone = true
     for (const { connection } of world.connections()) {
       while (connection.incoming.length > 0) connection.hear()

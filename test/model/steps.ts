@@ -33,7 +33,7 @@ const weighted = <T>(weights: readonly (readonly [T, number])[], choice: number)
   throw new Error('no weights')
 }
 
-const FATE_WEIGHTS: [Fate, number][] = FATES.map((fate, index) => [fate, [80, 10, 4, 3, 3][index] ?? 0])
+const FATE_WEIGHTS: [Fate, number][] = FATES.map((fate, index) => [fate, [72, 10, 8, 5, 5][index] ?? 0])
 const BEHAVIOUR_WEIGHTS: [Behaviour, number][] = BEHAVIOURS.map((behaviour, index) => [behaviour, [40, 6, 3, 12, 12, 4, 10, 5, 3][index] ?? 0])
 const TICKS_MS: [number, number][] = [[1, 10], [40, 6], [1_200, 6], [3 * SECOND_MS, 6], [MINUTE_MS + SECOND_MS, 3], [25 * MINUTE_MS, 1], [3 * HOUR_MS, 1]]
 const OFFSETS_MS: [number, number][] = [
@@ -77,7 +77,10 @@ const takeOf = (choice: number): ModelTake[] => {
 
 const exchange: Act = (world, first, second) => {
   const worker = pick(world.workers, first)
-  if (!worker?.exchange([...takeOf(second), ...(second >> 12) % 3 === 0 ? takeOf(second >> 10) : []], (first >> 4) % 4 !== 0)) return false
+  // Seldom for nothing.
+  const isWaiting = world.state !== undefined && world.state.queue.size > world.state.inFlight.size
+  const takes = isWaiting || (first >> 6) % 6 === 0 ? [...takeOf(second), ...(second >> 12) % 3 === 0 ? takeOf(second >> 10) : []] : []
+  if (!worker?.exchange(takes, (first >> 4) % 4 !== 0)) return false
   world.tell(`${worker.name} begins an exchange`)
   return true
 }
@@ -86,7 +89,7 @@ const beat: Act = (world, first) => {
   const worker = pick(world.workers, first)
   if (!worker || worker.isBeating || worker.hasLeft) return false
   world.tell(`${worker.name} begins a heartbeat`)
-  worker.beat()
+  worker.beat((first >> 4) % 6 === 0)
   return true
 }
 
@@ -254,7 +257,7 @@ const purgeAll: Act = (world, first) => {
 
 /** What may happen, and how often. */
 const KINDS: [Act, number][] = [
-  [transmit, 400], [exchange, 130], [process, 170], [pay, 60], [beat, 50], [tick, 45], [hear, 40], [hearAnswer, 40], [carryOutLate, 20], [find, 25], [sum, 12],
+  [transmit, 400], [exchange, 130], [process, 170], [pay, 110], [beat, 50], [tick, 45], [hear, 40], [hearAnswer, 40], [carryOutLate, 20], [find, 25], [sum, 12],
   [die, 8], [stop, 10], [stepClock, 12], [redrive, 10], [discard, 4], [addMalformed, 6], [deleteMalformed, 3], [purgeAll, 5]
 ]
 

@@ -82,12 +82,16 @@ export class ModelWorker {
     return true
   }
 
-  beat(): void {
+  /** @param sweeps whether the totals forget something afterwards; a real worker always looks, which here would be most of what happens */
+  beat(sweeps: boolean): void {
     if (this.isBeating) return
     this.isBeating = true
     const { functions, retention, deadAfterMs } = this.#options
     const loop = { holds: (entryId: string) => this.#held.has(entryId), adopt: this.#adopt, onWorkerCount: () => undefined, onMalformed: () => undefined }
-    const beat = async () => { await retention.sweep(await recover({ name: this.name, functions, loop, deadAfterMs, log })) }
+    const beat = async () => {
+      const nowMs = await recover({ name: this.name, functions, loop, deadAfterMs, log })
+      if (sweeps) await retention.sweep(nowMs)
+    }
     void beat().catch((error: unknown) => { this.#trouble(error) }).finally(() => { this.isBeating = false })
   }
 
