@@ -6,7 +6,7 @@ import type { Tools } from '../command.ts'
 import { isAccepted, startLoad } from '../load.ts'
 import { startLocalSystem, type LocalSystem } from '../local-system.ts'
 import { warmUp } from '../measure-rate.ts'
-import { deleteHashes, openPipelineRedis } from '../pipeline-redis.ts'
+import { deleteHashes, openPipelineRedis, type PipelineRedis } from '../pipeline-redis.ts'
 import { mapServices, type ByService } from '../result.ts'
 import { BooksError, purge, untilSettled } from '../system-books.ts'
 import type { SummarySettings } from './arguments.ts'
@@ -32,10 +32,11 @@ export async function measureSummary(settings: SummarySettings, tools: Tools): P
   const { paymentCount: payments, ratePerSecond: rate, seconds } = settings
   say('starting the whole system')
   const system = await startLocalSystem(signal)
+  let pipeline: PipelineRedis | undefined
   try {
     await warmUp(tools.tool, system, WARM_UP, signal)
     await purge(system)
-    const pipeline = await openPipelineRedis(system.stack.redisPath)
+    pipeline = await openPipelineRedis(system.stack.redisPath)
     const { usedBytes: emptyBytes } = await pipeline.info()
     const ledger = createLedger(payments, Math.floor((Date.now() - HISTORY_ENDS_BEFORE_MS) / 1_000) * 1_000)
     // It would send them to the processors.
@@ -67,9 +68,10 @@ export async function measureSummary(settings: SummarySettings, tools: Tools): P
 
     const usedBytes = (await pipeline.info()).usedBytes - emptyBytes
     const { fieldCount: idCount, bytes: idBytes } = await deleteHashes(pipeline, pipeline.keys.idsPattern)
-    pipeline.redis.disconnect()
     return { payments, rate, seconds, filledPerSecond, memory: { usedBytes, idCount, idBytes, totalsBytes: usedBytes - idBytes }, rounds }
   } finally {
+    // An open connection would keep the process alive.
+    pipeline?.redis.disconnect()
     await system.stop()
   }
 }
