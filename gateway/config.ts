@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { address, integer, oneOf, optionalText, processName, type Rule, type Variable } from '../shared/config.ts'
 import { centsFromDecimal, CENTS_MAX, type Cents } from '../shared/money.ts'
 import { ID_RETENTION_HOURS } from '../shared/id-memory.ts'
-import { METRICS_LISTEN } from '../shared/metrics/listen.ts'
+import { METRICS_LISTEN } from '../shared/watching/metrics/listen.ts'
 import { REDIS_URL } from '../shared/redis/connect.ts'
 
 const MAX_AMOUNT: Variable<Cents> = {
@@ -10,13 +10,16 @@ const MAX_AMOUNT: Variable<Cents> = {
   about: 'The largest amount of one payment, in whole currency units; a larger one gets 400.',
   default: '1000000',
   wants: `an amount above 0 and up to ${CENTS_MAX / 100}, with at most two decimals`,
-  parse: text => /^\d+(\.\d{1,2})?$/.test(text) ? centsFromDecimal(Number(text)) : undefined
+  parse: text => (/^\d+(\.\d{1,2})?$/.test(text) ? centsFromDecimal(Number(text)) : undefined)
 }
 
 /** A share such as 0.05, in millionths. */
 function fee(name: string, standard: string, about: string): Variable<bigint> {
   return {
-    name, about, default: standard, wants: 'a share from 0 to 1 with at most six decimals',
+    name,
+    about,
+    default: standard,
+    wants: 'a share from 0 to 1 with at most six decimals',
     parse: text => {
       const share = /^[01](\.\d{1,6})?$/.test(text) ? Number(text) : NaN
       return share <= 1 ? BigInt(Math.round(share * 1_000_000)) : undefined
@@ -27,23 +30,40 @@ function fee(name: string, standard: string, about: string): Variable<bigint> {
 export const GATEWAY_VARIABLES = {
   redisUrl: REDIS_URL,
   idRetentionHours: ID_RETENTION_HOURS,
-  gatewayName: processName('GATEWAY_NAME', 'What people read in the status; a random part is added. Unset: the host name.'),
+  gatewayName: processName(
+    'GATEWAY_NAME',
+    'What people read in the status; a random part is added. Unset: the host name.'
+  ),
   listen: address('LISTEN', { default: '127.0.0.1:8080', about: 'Where the gateway takes HTTP.' }),
   maxAmount: MAX_AMOUNT,
   maxBodyBytes: integer('MAX_BODY_BYTES', {
-    default: 4_096, min: 128, max: 1_048_576, unit: 'bytes', about: 'The largest request body; a larger one gets 413.'
+    default: 4_096,
+    min: 128,
+    max: 1_048_576,
+    unit: 'bytes',
+    about: 'The largest request body; a larger one gets 413.'
   }),
   maxQueuedPayments: integer('MAX_QUEUED_PAYMENTS', {
-    default: 2_000_000, min: 1, max: 100_000_000, unit: 'payments',
+    default: 2_000_000,
+    min: 1,
+    max: 100_000_000,
+    unit: 'payments',
     about: 'Payments that Redis holds unsettled at most; more get 503. About 130 bytes of Redis memory each.'
   }),
   maxWaitingPayments: integer('MAX_WAITING_PAYMENTS', {
-    default: 10_000, min: 1, max: 1_000_000, unit: 'payments',
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    unit: 'payments',
     about: 'Requests of one gateway that wait for Redis at most; more get 503 at once.'
   }),
   redisTimeoutMs: integer('REDIS_TIMEOUT_MS', {
-    default: 2_000, min: 50, max: 60_000, unit: 'ms',
-    about: 'How long a request waits for Redis before it gets 503. Its payment may be kept all the same, and is then paid.'
+    default: 2_000,
+    min: 50,
+    max: 60_000,
+    unit: 'ms',
+    about:
+      'How long a request waits for Redis before it gets 503. Its payment may be kept all the same, and is then paid.'
   }),
   status: oneOf('STATUS', ['open', 'closed'], {
     default: 'open',
@@ -53,15 +73,21 @@ export const GATEWAY_VARIABLES = {
     default: 'open',
     about: 'closed answers 404 to /dashboard, the live page of the status. STATUS=closed closes it as well.'
   }),
-  defaultFee: fee('DEFAULT_FEE', '0.05', 'What the default processor keeps of a payment, for the money in the status; not more than FALLBACK_FEE.'),
+  defaultFee: fee(
+    'DEFAULT_FEE',
+    '0.05',
+    'What the default processor keeps of a payment, for the money in the status; not more than FALLBACK_FEE.'
+  ),
   fallbackFee: fee('FALLBACK_FEE', '0.15', 'The same for the fallback processor.'),
   metricsListen: METRICS_LISTEN,
   purge: oneOf('PURGE', ['closed', 'open'], {
-    default: 'closed', about: 'open lets POST /purge-payments empty queue and books; closed answers 404.'
+    default: 'closed',
+    about: 'open lets POST /purge-payments empty queue and books; closed answers 404.'
   }),
   purgeToken: {
     ...optionalText('PURGE_TOKEN', {
-      wants: '8 to 200 visible characters', pattern: /^[\x21-\x7e]{8,200}$/,
+      wants: '8 to 200 visible characters',
+      pattern: /^[\x21-\x7e]{8,200}$/,
       about: 'If set, a purge wants the header "Authorization: Bearer <token>".'
     }),
     isSecret: true as const

@@ -1,12 +1,15 @@
 import type { Log } from '../shared/log.ts'
 import type { Payment } from '../shared/payment.ts'
 import { replyErrorCode, type Acceptance, type Functions } from '../shared/redis/functions.ts'
-import { record } from '../shared/report/histogram.ts'
-import type { AcceptOutcome } from '../shared/report/report.ts'
+import { record } from '../shared/watching/histogram.ts'
+import type { AcceptOutcome } from '../shared/watching/report.ts'
 import { unavailable, type Problem } from './problem.ts'
 import type { Tally } from './tally.ts'
 
-/** Redis has the payment, now or since an earlier request; or a problem, and nothing has changed or it has to be sent again. */
+/**
+ * Redis has the payment, now or since an earlier request; or a problem, and nothing has changed or it has to be sent
+ * again.
+ */
 export type Answer = (result: 'accepted' | 'duplicate' | Problem) => void
 
 export type Intake = {
@@ -23,12 +26,22 @@ const BATCH_MAX = 256
 
 const QUEUE_FULL = unavailable('The queue is full.')
 const OUT_OF_MEMORY = unavailable('The queue is out of memory.')
-const UNREACHABLE = unavailable('The queue can not be reached. The payment may have been kept: send it again with the same correlationId.')
+const UNREACHABLE = unavailable(
+  'The queue can not be reached. The payment may have been kept: send it again with the same correlationId.'
+)
 const TOO_MANY = unavailable('Too many payments are waiting for the queue.')
-const CONFLICT: Problem = { status: 409, detail: 'A payment with this correlationId and another amount was accepted before.', field: 'amount' }
+const CONFLICT: Problem = {
+  status: 409,
+  detail: 'A payment with this correlationId and another amount was accepted before.',
+  field: 'amount'
+}
 
 function resultOf(acceptance: Acceptance | undefined): Parameters<Answer>[0] {
-  return acceptance === 'accepted' || acceptance === 'duplicate' ? acceptance : acceptance === 'conflict' ? CONFLICT : QUEUE_FULL
+  return acceptance === 'accepted' || acceptance === 'duplicate'
+    ? acceptance
+    : acceptance === 'conflict'
+      ? CONFLICT
+      : QUEUE_FULL
 }
 
 function outcomeOf(result: Parameters<Answer>[0]): AcceptOutcome {
@@ -39,7 +52,17 @@ function outcomeOf(result: Parameters<Answer>[0]): AcceptOutcome {
  * Payments that arrive in one turn of the event loop travel to Redis in one call, which costs a third of a
  * call each. The number that waits for an answer is bounded.
  */
-export function createIntake({ functions, limits, tally, log }: { functions: Functions; limits: Limits; tally: Tally; log: Log }): Intake {
+export function createIntake({
+  functions,
+  limits,
+  tally,
+  log
+}: {
+  functions: Functions
+  limits: Limits
+  tally: Tally
+  log: Log
+}): Intake {
   let payments: Payment[] = []
   let answers: Answer[] = []
   let firstAtMs = 0
@@ -59,7 +82,11 @@ export function createIntake({ functions, limits, tally, log }: { functions: Fun
     const before = tally.refusing
     if (reason === undefined) {
       tally.refusing = null
-      if (before) log.warn({ refused: tally.answers.refused - refusedBefore, afterMs: Date.now() - before.sinceMs }, 'accepting payments again')
+      if (before)
+        log.warn(
+          { refused: tally.answers.refused - refusedBefore, afterMs: Date.now() - before.sinceMs },
+          'accepting payments again'
+        )
       return
     }
     if (before === null) {
@@ -73,7 +100,9 @@ export function createIntake({ functions, limits, tally, log }: { functions: Fun
     try {
       const acceptances = await functions.accept(batch, limits.queuedMax)
       noteTrouble(acceptances.includes('full') ? QUEUE_FULL.detail : undefined)
-      batchAnswers.forEach((answer, index) => { finish(answer, resultOf(acceptances[index])) })
+      batchAnswers.forEach((answer, index) => {
+        finish(answer, resultOf(acceptances[index]))
+      })
     } catch (error) {
       const problem = replyErrorCode(error) === 'OOM' ? OUT_OF_MEMORY : UNREACHABLE
       noteTrouble(problem.detail)
@@ -109,7 +138,10 @@ export function createIntake({ functions, limits, tally, log }: { functions: Fun
       answers.push(answer)
     },
     async drained() {
-      if (waitingCount > 0) await new Promise<void>(resolve => { notifyDrained = resolve })
+      if (waitingCount > 0)
+        await new Promise<void>(resolve => {
+          notifyDrained = resolve
+        })
     }
   }
 }

@@ -4,18 +4,18 @@ import { connectRedis, onceRedisAnswers } from '../shared/redis/connect.ts'
 import { createFunctions } from '../shared/redis/functions.ts'
 import { adoptIdPeriods } from '../shared/redis/id-periods.ts'
 import { loadLibrary } from '../shared/redis/library.ts'
-import { weighMemory } from '../shared/redis/memory.ts'
-import { observe } from '../shared/redis/observe.ts'
+import { weighMemory } from '../shared/watching/memory.ts'
+import { observe } from '../shared/watching/observe.ts'
 import { purge } from '../shared/redis/purge.ts'
-import { createReports } from '../shared/redis/reports.ts'
-import { watchProcess } from '../shared/report/process-watch.ts'
-import { createIdentity, startReporter } from '../shared/report/reporter.ts'
+import { createReports } from '../shared/watching/reports.ts'
+import { watchProcess } from '../shared/watching/process-watch.ts'
+import { createIdentity, startReporter } from '../shared/watching/reporter.ts'
 import { GATEWAY_RULES, GATEWAY_VARIABLES } from './config.ts'
 import { createIntake } from './intake.ts'
-import { createGatewayReport } from './report.ts'
+import { createGatewayReport } from './watching/report.ts'
 import { listen } from './server.ts'
-import { weighedSeldom } from './status/memory.ts'
-import { createStatusSource } from './status/source.ts'
+import { weighedSeldom } from './watching/status/memory.ts'
+import { createStatusSource } from './watching/status/source.ts'
 import { createTally } from './tally.ts'
 
 await runService({
@@ -26,7 +26,9 @@ await runService({
   async start(scope, config, log) {
     const keys = createKeys()
     const identity = createIdentity(config.gatewayName)
-    const redis = scope.own(await connectRedis(config.redisUrl, 'gateway', config.redisTimeoutMs, log), client => client.quit())
+    const redis = scope.own(await connectRedis(config.redisUrl, 'gateway', config.redisTimeoutMs, log), client =>
+      client.quit()
+    )
     await onceRedisAnswers(() => loadLibrary(redis))
 
     const functions = createFunctions(redis, keys, config.idRetentionHours)
@@ -36,22 +38,32 @@ await runService({
     const report = createGatewayReport(identity, tally)
     const makeReport = () => report(watch.read(performance.now()), performance.now())
     const reporter = scope.own(
-      startReporter({ name: identity.name, reports: createReports(redis, keys), makeReport, log }), running => running.stop())
-    const memory = weighedSeldom(() => weighMemory(redis, keys), () => performance.now())
-    const status = await onceRedisAnswers(() => createStatusSource({
-      answeredBy: identity.label,
-      fees: { default: config.defaultFee, fallback: config.fallbackFee },
-      readRedis: async () => {
-        const [observation, totals, parts] = await Promise.all([observe(redis, keys), functions.sumOfAll(), memory()])
-        return { observation, totals, memory: parts }
-      },
-      redisAnsweredAtMs: reporter.sentAtMs,
-      nowMs: () => performance.now()
-    }))
+      startReporter({ name: identity.name, reports: createReports(redis, keys), makeReport, log }),
+      running => running.stop()
+    )
+    const memory = weighedSeldom(
+      () => weighMemory(redis, keys),
+      () => performance.now()
+    )
+    const status = await onceRedisAnswers(() =>
+      createStatusSource({
+        answeredBy: identity.label,
+        fees: { default: config.defaultFee, fallback: config.fallbackFee },
+        readRedis: async () => {
+          const [observation, totals, parts] = await Promise.all([observe(redis, keys), functions.sumOfAll(), memory()])
+          return { observation, totals, memory: parts }
+        },
+        redisAnsweredAtMs: reporter.sentAtMs,
+        nowMs: () => performance.now()
+      })
+    )
     const statusBody = async () => (await status.read()).body
 
     // Loaded only where somebody may look at it: a gateway has little memory.
-    const dashboard = config.dashboard === 'open' && config.status === 'open' ? (await import('./dashboard/dashboard.ts')).createDashboard(status, log) : null
+    const dashboard =
+      config.dashboard === 'open' && config.status === 'open'
+        ? (await import('./watching/dashboard/dashboard.ts')).createDashboard(status, log)
+        : null
 
     const limits = { queuedMax: config.maxQueuedPayments, waitingMax: config.maxWaitingPayments }
     const server = await listen(config.listen, {
@@ -73,9 +85,18 @@ await runService({
     // Owned after Redis, so released before it: the last answers need it.
     scope.own(server, running => running.close())
     if (config.metricsListen) {
-      const [{ serveMetrics }, { createGatewayMetrics }] = await Promise.all([import('../shared/metrics/server.ts'), import('./metrics.ts')])
+      const [{ serveMetrics }, { createGatewayMetrics }] = await Promise.all([
+        import('../shared/watching/metrics/server.ts'),
+        import('./watching/metrics.ts')
+      ])
       const pages = { '/status': { contentType: 'application/json', render: statusBody } }
-      const metrics = createGatewayMetrics({ tally, watch, startedAtMs: identity.startedAtMs, queuedMax: config.maxQueuedPayments, status })
+      const metrics = createGatewayMetrics({
+        tally,
+        watch,
+        startedAtMs: identity.startedAtMs,
+        queuedMax: config.maxQueuedPayments,
+        status
+      })
       scope.own(await serveMetrics(config.metricsListen, metrics, log, pages), running => running.close())
     }
     return {}

@@ -17,12 +17,15 @@ const NESTING_MAX = 16
 export type Decoded = { payment: Payment } | { problem: Problem }
 
 /** What nearly every client sends, as JSON.stringify writes it, and Python's json.dumps with its blanks. */
-const PLAIN_BODY = /^\{"correlationId": *"([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})", *"amount": *((?:0|[1-9]\d{0,9})(?:\.\d\d?)?)\}$/
+const PLAIN_BODY =
+  /^\{"correlationId": *"([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})", *"amount": *((?:0|[1-9]\d{0,9})(?:\.\d\d?)?)\}$/
 
 /** Reads a `POST /payments` body. Any problem names the field and says what was wanted. */
 export function decodePaymentBody(body: Buffer, maxCents: Cents): Decoded {
   const text = body.toString('utf8')
-  return decodePlain(text, maxCents) ?? (isUtf8(body) ? decodeAny(text, maxCents) : bad('The body must be JSON in UTF-8.'))
+  return (
+    decodePlain(text, maxCents) ?? (isUtf8(body) ? decodeAny(text, maxCents) : bad('The body must be JSON in UTF-8.'))
+  )
 }
 
 /** Half of what JSON.parse costs. Undefined for any other spelling, and for whatever is wrong. */
@@ -60,15 +63,18 @@ function decodeAny(text: string, maxCents: Cents): Decoded {
 }
 
 /**
- * 19.9000000000000000001 and 19.90 are the same double, so where a number is long its text is looked for, which takes 2 to 4 µs. No two
- * decimals of at most 15 digits are the same double.
+ * 19.9000000000000000001 and 19.90 are the same double, so where a number is long its text is looked for, which takes 2
+ * to 4 µs. No two decimals of at most 15 digits are the same double.
  */
 const LONG_NUMBER = /[\d.]{16}/
 
 /** TypeScript does not know the third parameter yet. */
 type Reviver = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown
 
-/** What stands for the number `amount` of a body that is an object: the last one, if there are several, and not one further inside. */
+/**
+ * What stands for the number `amount` of a body that is an object: the last one, if there are several, and not one
+ * further inside.
+ */
 function amountText(body: string): string {
   const texts = new Map<unknown, string>()
   const note: Reviver = function (key, value, { source }) {
@@ -93,5 +99,11 @@ function isNestedAtMost(value: unknown, levels: number): boolean {
 }
 
 function kindOf(value: unknown): string {
-  return value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
+  return value === null
+    ? 'null'
+    : Array.isArray(value)
+      ? 'an array'
+      : typeof value === 'object'
+        ? 'an object'
+        : `a ${typeof value}`
 }

@@ -17,7 +17,10 @@ export type Server = {
   close: () => Promise<void>
 }
 
-/** How every handler answers: `begin` comes first in it, then one of the others, once. And what every handler is wrapped in. */
+/**
+ * How every handler answers: `begin` comes first in it, then one of the others, once. And what every handler is wrapped
+ * in.
+ */
 export type Replies = {
   /** Refuses a request that says twice where its body ends, and what follows it on its connection. */
   guarded: <Rest extends unknown[]>(handler: Handler<Rest>) => Handler<Rest>
@@ -53,11 +56,19 @@ export type ServerOptions = {
 }
 
 const NO_HEADERS = {}
-const TWO_ENDS: Problem = { status: 400, detail: 'A request has one Content-Length, or "Transfer-Encoding: chunked", or neither.' }
-const NOT_FOUND: Problem = { status: 404, detail: 'There is POST /payments, GET /payments/{correlationId}, GET /payments-summary, GET /health and, if they are open, GET /status and GET /dashboard.' }
+const TWO_ENDS: Problem = {
+  status: 400,
+  detail: 'A request has one Content-Length, or "Transfer-Encoding: chunked", or neither.'
+}
+const NOT_FOUND: Problem = {
+  status: 404,
+  detail:
+    'There is POST /payments, GET /payments/{correlationId}, GET /payments-summary, GET /health and, if they are open, GET /status and GET /dashboard.'
+}
 
 /** Content types that mean JSON; the first form is what nearly every client sends. */
-const isJson = (type: string) => type === 'application/json' || /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(type)
+const isJson = (type: string) =>
+  type === 'application/json' || /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(type)
 
 /**
  * The HTTP interface. Every handler attaches `onAborted` before anything asynchronous, because uWebSockets.js
@@ -80,13 +91,17 @@ export async function listen(address: Address, options: ServerOptions): Promise<
       else res.end(body, isLast)
     })
   }
-  const replyJson = (res: HttpResponse, body: string) => { reply(res, '200 OK', { 'Content-Type': 'application/json' }, body) }
+  const replyJson = (res: HttpResponse, body: string) => {
+    reply(res, '200 OK', { 'Content-Type': 'application/json' }, body)
+  }
   const replyProblem: Replies['replyProblem'] = (res, problem) => {
     const { statusLine, body } = renderProblem(problem)
     reply(res, statusLine, { 'Content-Type': 'application/problem+json', ...problem.headers }, body)
   }
   const begin: Replies['begin'] = (res, req) => {
-    res.onAborted(() => { res.isAborted = true })
+    res.onAborted(() => {
+      res.isAborted = true
+    })
     res.isHead = req.getMethod() === 'head'
   }
 
@@ -95,22 +110,30 @@ export async function listen(address: Address, options: ServerOptions): Promise<
     replyProblem(res, problem)
   }
 
-  const guarded: Replies['guarded'] = handler => (res, req, ...rest) => {
-    if (hasOneEnd(req)) {
-      handler(res, req, ...rest)
-      return
+  const guarded: Replies['guarded'] =
+    handler =>
+    (res, req, ...rest) => {
+      if (hasOneEnd(req)) {
+        handler(res, req, ...rest)
+        return
+      }
+      begin(res, req)
+      res.isLast = true
+      // Not in this turn: what has come along with this request would be run after its answer, even one that closes the
+      // connection. While the answer is outstanding, the library cuts the connection instead.
+      setImmediate(() => {
+        refuseInvalid(res, TWO_ENDS)
+      })
     }
-    begin(res, req)
-    res.isLast = true
-    // Not in this turn: what has come along with this request would be run after its answer, even one that closes the connection.
-    // While the answer is outstanding, the library cuts the connection instead.
-    setImmediate(() => { refuseInvalid(res, TWO_ENDS) })
-  }
 
   const postPayment = (res: HttpResponse, req: HttpRequest) => {
     begin(res, req)
     if (!isJson(req.getHeader('content-type'))) {
-      refuseInvalid(res, { status: 415, detail: 'Content-Type must be application/json in UTF-8.', field: 'Content-Type' })
+      refuseInvalid(res, {
+        status: 415,
+        detail: 'Content-Type must be application/json in UTF-8.',
+        field: 'Content-Type'
+      })
       return
     }
     if (req.getHeader('content-encoding') !== '') {
@@ -139,7 +162,11 @@ export async function listen(address: Address, options: ServerOptions): Promise<
     begin(res, req)
     const correlationId = parseUuid(req.getParameter(0) ?? '')
     if (correlationId === undefined) {
-      replyProblem(res, { status: 400, detail: 'correlationId must be a UUID in its text form.', field: 'correlationId' })
+      replyProblem(res, {
+        status: 400,
+        detail: 'correlationId must be a UUID in its text form.',
+        field: 'correlationId'
+      })
       return
     }
     functions.find(correlationId).then(
@@ -181,11 +208,18 @@ export async function listen(address: Address, options: ServerOptions): Promise<
     }
     if (purge.token !== null && !isSameSecret(req.getHeader('authorization'), `Bearer ${purge.token}`)) {
       const headers = { 'WWW-Authenticate': 'Bearer' }
-      replyProblem(res, { status: 401, detail: 'A purge wants the header "Authorization: Bearer <token>".', field: 'Authorization', headers })
+      replyProblem(res, {
+        status: 401,
+        detail: 'A purge wants the header "Authorization: Bearer <token>".',
+        field: 'Authorization',
+        headers
+      })
       return
     }
     purge.run().then(
-      () => { replyJson(res, '{"message":"Queue and books are empty."}') },
+      () => {
+        replyJson(res, '{"message":"Queue and books are empty."}')
+      },
       (error: unknown) => {
         log.error({ err: error }, 'purge failed')
         replyProblem(res, unavailable('The purge was not completed; repeat it.'))
@@ -203,7 +237,9 @@ export async function listen(address: Address, options: ServerOptions): Promise<
   const getStatus = (res: HttpResponse, req: HttpRequest) => {
     begin(res, req)
     status?.().then(
-      body => { reply(res, '200 OK', { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }, body) },
+      body => {
+        reply(res, '200 OK', { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }, body)
+      },
       (error: unknown) => {
         log.error({ err: error }, 'status failed')
         replyProblem(res, unavailable('The status can not be told now.'))
@@ -221,7 +257,9 @@ export async function listen(address: Address, options: ServerOptions): Promise<
   }
 
   const app = App()
-    .filter((_, change) => { tally.connections += change })
+    .filter((_, change) => {
+      tally.connections += change
+    })
     .post('/payments', guarded(postPayment))
     .any('/payments', guarded(onlyAllow('POST')))
     .get('/payments/:correlationId', guarded(getPayment))
@@ -240,7 +278,12 @@ export async function listen(address: Address, options: ServerOptions): Promise<
   const socket = await new Promise<Parameters<typeof us_listen_socket_close>[0]>((resolve, reject) => {
     const onListen = (listening: Parameters<typeof us_listen_socket_close>[0] | false) => {
       if (listening) resolve(listening)
-      else reject(new Error(`can't listen on ${address.kind === 'unix' ? address.path : `${address.host}:${address.port}`}: taken or not permitted`))
+      else
+        reject(
+          new Error(
+            `can't listen on ${address.kind === 'unix' ? address.path : `${address.host}:${address.port}`}: taken or not permitted`
+          )
+        )
     }
     if (address.kind === 'unix') app.listen_unix(onListen, address.path)
     else app.listen(address.host, address.port, onListen)
@@ -257,8 +300,16 @@ export async function listen(address: Address, options: ServerOptions): Promise<
   }
 }
 
-/** Collects a body of at most `maxBytes`, then calls back once: with undefined if it is larger. The buffer is valid within the call only. */
-function readBody(res: HttpResponse, declaredBytes: number, maxBytes: number, done: (body: Buffer | undefined) => void): void {
+/**
+ * Collects a body of at most `maxBytes`, then calls back once: with undefined if it is larger. The buffer is valid
+ * within the call only.
+ */
+function readBody(
+  res: HttpResponse,
+  declaredBytes: number,
+  maxBytes: number,
+  done: (body: Buffer | undefined) => void
+): void {
   if (declaredBytes > maxBytes) {
     done(undefined)
     return

@@ -3,7 +3,10 @@ import { PROCESSOR_NAMES, type ProcessorName } from '../shared/payment.ts'
 import type { TimeRange, Totals } from '../shared/redis/functions.ts'
 import type { Problem } from './problem.ts'
 
-/** Milliseconds since 1970 of an ISO 8601 UTC time with at most milliseconds. Undefined for anything else, such as February 30. */
+/**
+ * Milliseconds since 1970 of an ISO 8601 UTC time with at most milliseconds. Undefined for anything else, such as
+ * February 30.
+ */
 export function parseTime(text: string): number | undefined {
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$/.test(text)) return undefined
   const timeMs = Date.parse(text)
@@ -12,12 +15,24 @@ export function parseTime(text: string): number | undefined {
 }
 
 /** The range of `?from&to`: inclusive at both ends, either may be missing or empty. */
-export function parseRange(from: string | undefined, to: string | undefined): { range: TimeRange } | { problem: Problem } {
+export function parseRange(
+  from: string | undefined,
+  to: string | undefined
+): { range: TimeRange } | { problem: Problem } {
   const range: TimeRange = {}
-  for (const [name, text, bound] of [['from', from, 'fromMs'], ['to', to, 'toMs']] as const) {
+  for (const [name, text, bound] of [
+    ['from', from, 'fromMs'],
+    ['to', to, 'toMs']
+  ] as const) {
     if (text === undefined || text === '') continue
     const timeMs = parseTime(text)
-    if (timeMs === undefined) return { problem: badTime(name, 'must be an ISO 8601 UTC time with at most milliseconds, such as 2026-07-01T12:00:00.000Z.') }
+    if (timeMs === undefined)
+      return {
+        problem: badTime(
+          name,
+          'must be an ISO 8601 UTC time with at most milliseconds, such as 2026-07-01T12:00:00.000Z.'
+        )
+      }
     range[bound] = timeMs
   }
   if (range.fromMs !== undefined && range.toMs !== undefined && range.fromMs > range.toMs) {
@@ -35,10 +50,16 @@ export function rangeForgotten({ fromMs, toMs }: TimeRange, exactSince: string):
   const sinceMs = Date.parse(exactSince)
   const minuteMs = (timeMs: number) => Math.floor(timeMs / 60_000) * 60_000
   if (fromMs !== undefined && fromMs < sinceMs && fromMs !== minuteMs(fromMs)) {
-    return badTime('from', `must be a whole minute, such as ${iso(minuteMs(fromMs))}: before ${exactSince} the books are exact to the minute.`)
+    return badTime(
+      'from',
+      `must be a whole minute, such as ${iso(minuteMs(fromMs))}: before ${exactSince} the books are exact to the minute.`
+    )
   }
   const lastMs = minuteMs((toMs ?? 0) + 1) - 1
-  return badTime('to', `must be the last millisecond of a minute, such as ${iso(Math.max(lastMs, 59_999))}: before ${exactSince} the books are exact to the minute.`)
+  return badTime(
+    'to',
+    `must be the last millisecond of a minute, such as ${iso(Math.max(lastMs, 59_999))}: before ${exactSince} the books are exact to the minute.`
+  )
 }
 
 function iso(timeMs: number): string {

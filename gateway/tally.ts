@@ -1,6 +1,6 @@
-import { createHistogram, type Histogram } from '../shared/report/histogram.ts'
-import type { Counts } from '../shared/report/recent.ts'
-import type { AcceptOutcome } from '../shared/report/report.ts'
+import { createHistogram, type Histogram } from '../shared/watching/histogram.ts'
+import type { Counts } from '../shared/watching/recent.ts'
+import type { AcceptOutcome } from '../shared/watching/report.ts'
 
 /** What a gateway counts while it works: plain numbers that only grow, so that a payment costs an addition. */
 export type Tally = {

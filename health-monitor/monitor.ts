@@ -73,13 +73,17 @@ export function startMonitor(options: MonitorOptions): Monitor {
     notePoll(tally, processor, result, options.nowMs())
     // The processor may have got the poll as late as this, and counts from there.
     await redis.set(keys.healthPolled(processor), name, 'PX', options.pollEveryMs)
-    noteTrouble(processor, result.kind === 'trouble' ? result.reason : result.kind === 'too-early' ? 'status 429' : undefined)
+    noteTrouble(
+      processor,
+      result.kind === 'trouble' ? result.reason : result.kind === 'too-early' ? 'status 429' : undefined
+    )
     if (result.kind === 'too-early') return
 
     health[processor] = result.health
     const preferred = preferredOf(health)
     await publish(redis, keys, preferred, health, options.healthExpiresMs)
-    if (preferred !== published) log.info({ preferred, before: published ?? null, ...health }, 'preferred processor changed')
+    if (preferred !== published)
+      log.info({ preferred, before: published ?? null, ...health }, 'preferred processor changed')
     published = preferred
   }
 
@@ -91,7 +95,8 @@ export function startMonitor(options: MonitorOptions): Monitor {
           await pollAndPublish(processor)
           const leftMs = await redis.pttl(keys.healthPolled(processor))
           // Longer than any permit lasts: the clock of Redis has stepped back since.
-          if (leftMs > options.pollEveryMs + options.pollTimeoutMs) await redis.pexpire(keys.healthPolled(processor), options.pollEveryMs)
+          if (leftMs > options.pollEveryMs + options.pollTimeoutMs)
+            await redis.pexpire(keys.healthPolled(processor), options.pollEveryMs)
           waitMs = Math.max(leftMs, 1)
         }
       } catch (error) {

@@ -16,7 +16,12 @@ export type PollResult =
 /** Polls `GET /payments/service-health` of one processor. */
 export function createPoller(origin: string, timeoutMs: number, nowMs: () => number): Poller {
   const pool = new Pool(origin, {
-    connections: 1, pipelining: 1, headersTimeout: timeoutMs, bodyTimeout: timeoutMs, connect: { timeout: timeoutMs }, maxResponseSize: 16_384
+    connections: 1,
+    pipelining: 1,
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    connect: { timeout: timeoutMs },
+    maxResponseSize: 16_384
   })
   return {
     async poll(stopping) {
@@ -45,7 +50,9 @@ export function readAnswer(status: number, body: string, checkedAtMs: number): P
     if (typeof failing === 'boolean' && typeof minResponseTimeMs === 'number' && minResponseTimeMs >= 0) {
       return { kind: 'health', health: { failing, minResponseTimeMs, checkedAtMs } }
     }
-  } catch { /* falls through: not what the contract says */ }
+  } catch {
+    /* falls through: not what the contract says */
+  }
   return trouble('unreadable answer', checkedAtMs)
 }
 

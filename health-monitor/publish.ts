@@ -8,19 +8,27 @@ import type { Health } from './preference.ts'
  * through the channel of the same name, which costs them nothing when it is no news.
  */
 export async function publish(
-  redis: Redis, keys: Keys, preferred: PreferredProcessor, health: Record<ProcessorName, Health | undefined>, expiresMs: number
+  redis: Redis,
+  keys: Keys,
+  preferred: PreferredProcessor,
+  health: Record<ProcessorName, Health | undefined>,
+  expiresMs: number
 ): Promise<void> {
   const transaction = redis.multi()
   for (const processor of PROCESSOR_NAMES) {
     const known = health[processor]
     if (known === undefined) continue
     const { failing, minResponseTimeMs, checkedAtMs } = known
-    transaction.hset(keys.health(processor), { failing: String(failing), minResponseTimeMs, checkedAt: new Date(checkedAtMs).toISOString() })
+    transaction.hset(keys.health(processor), {
+      failing: String(failing),
+      minResponseTimeMs,
+      checkedAt: new Date(checkedAtMs).toISOString()
+    })
     transaction.pexpire(keys.health(processor), expiresMs)
   }
   transaction.set(keys.preferredProcessor, preferred, 'PX', expiresMs)
   transaction.publish(keys.preferredProcessor, preferred)
-  for (const [error] of await transaction.exec() ?? []) {
+  for (const [error] of (await transaction.exec()) ?? []) {
     if (error) throw error
   }
 }
@@ -30,7 +38,11 @@ export async function readHealth(redis: Redis, keys: Keys): Promise<Record<Proce
   const read = async (processor: ProcessorName): Promise<Health | undefined> => {
     const { failing, minResponseTimeMs, checkedAt } = await redis.hgetall(keys.health(processor))
     if (failing === undefined || checkedAt === undefined) return undefined
-    return { failing: failing === 'true', minResponseTimeMs: Number(minResponseTimeMs), checkedAtMs: Date.parse(checkedAt) }
+    return {
+      failing: failing === 'true',
+      minResponseTimeMs: Number(minResponseTimeMs),
+      checkedAtMs: Date.parse(checkedAt)
+    }
   }
   return { default: await read('default'), fallback: await read('fallback') }
 }

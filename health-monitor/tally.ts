@@ -1,6 +1,6 @@
 import type { ProcessorName } from '../shared/payment.ts'
-import type { Counts } from '../shared/report/recent.ts'
-import type { MonitorReport, PollReport, PollResultKind, ProcessFigures } from '../shared/report/report.ts'
+import type { Counts } from '../shared/watching/recent.ts'
+import type { MonitorReport, PollReport, PollResultKind, ProcessFigures } from '../shared/watching/report.ts'
 import type { PollResult } from './poller.ts'
 
 /** What a monitor knows about itself. */
@@ -19,10 +19,14 @@ export function createTally(): Tally {
 export function notePoll(tally: Tally, processor: ProcessorName, polled: PollResult, atMs: number): void {
   const result = polled.kind !== 'health' ? polled.kind : polled.health.failing ? 'failing' : 'well'
   tally.polls[processor][result] += 1
-  tally.last[processor] = { result, atMs, ...polled.kind === 'trouble' && { reason: polled.reason } }
+  tally.last[processor] = { result, atMs, ...(polled.kind === 'trouble' && { reason: polled.reason }) }
 }
 
-export function monitorReport(identity: { label: string; startedAtMs: number }, tally: Tally, process: ProcessFigures): MonitorReport {
+export function monitorReport(
+  identity: { label: string; startedAtMs: number },
+  tally: Tally,
+  process: ProcessFigures
+): MonitorReport {
   const { label, startedAtMs } = identity
   return { role: 'monitor', label, startedAtMs, process, isActive: tally.isActive, polls: tally.last }
 }

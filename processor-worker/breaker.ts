@@ -42,9 +42,15 @@ export function step(breaker: Breaker, event: BreakerEvent, nowMs: number, limit
   switch (event.kind) {
     case 'success':
       // A processor reads its failure flag at the end of a request, so the answer to an old one is news as well.
-      return { state: 'closed', failureCount: 0, sinceMs: breaker.state === 'closed' ? breaker.sinceMs : nowMs, succeededAtMs: nowMs }
+      return {
+        state: 'closed',
+        failureCount: 0,
+        sinceMs: breaker.state === 'closed' ? breaker.sinceMs : nowMs,
+        succeededAtMs: nowMs
+      }
     case 'failure': {
-      if (breaker.state === 'open') return { ...breaker, refusedSentAtMs: Math.max(breaker.refusedSentAtMs, event.sentAtMs) }
+      if (breaker.state === 'open')
+        return { ...breaker, refusedSentAtMs: Math.max(breaker.refusedSentAtMs, event.sentAtMs) }
       const failureCount = breaker.failureCount + event.count
       return failureCount < limits.failuresMax ? { ...breaker, failureCount } : open(nowMs, event.sentAtMs)
     }

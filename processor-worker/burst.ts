@@ -5,8 +5,8 @@ export type Burst<T> = {
 }
 
 /**
- * One line an event, not one a payment: writes the first of many alike at once, and then, as long as they go on, one line
- * in `everyMs` with how many there were and the latest of them.
+ * One line an event, not one a payment: writes the first of many alike at once, and then, as long as they go on, one
+ * line in `everyMs` with how many there were and the latest of them.
  */
 export function createBurst<T>(everyMs: number, write: (count: number, latest: T) => void): Burst<T> {
   let timer: NodeJS.Timeout | undefined

@@ -22,9 +22,17 @@ const LOOKUP_CONNECTIONS = 32
  * A processor behind keep-alive connections, one request at a time on each: a processor answers one
  * connection's requests in order, so pipelining would add up its delays.
  */
-export function createProcessorClient(origin: string, { timeoutMs, inFlightMax }: { timeoutMs: number; inFlightMax: number }): ProcessorClient {
+export function createProcessorClient(
+  origin: string,
+  { timeoutMs, inFlightMax }: { timeoutMs: number; inFlightMax: number }
+): ProcessorClient {
   const timeouts = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs }
-  const limits = { pipelining: 1, connect: { timeout: Math.min(timeoutMs, 5_000) }, maxResponseSize: ANSWER_BYTES_MAX, ...timeouts }
+  const limits = {
+    pipelining: 1,
+    connect: { timeout: Math.min(timeoutMs, 5_000) },
+    maxResponseSize: ANSWER_BYTES_MAX,
+    ...timeouts
+  }
   const payments = new Pool(origin, { connections: inFlightMax, ...limits })
   const lookups = new Pool(origin, { connections: LOOKUP_CONNECTIONS, ...limits })
 

@@ -1,9 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../shared/log.ts'
 import { otherThan, PROCESSOR_NAMES, type ProcessorName } from '../shared/payment.ts'
-import { isLast, replyErrorCode, type BookedPayment, type Functions, type MalformedEntry, type TakenPayment } from '../shared/redis/functions.ts'
-import { record } from '../shared/report/histogram.ts'
-import type { TroubleReport } from '../shared/report/report.ts'
+import {
+  isLast,
+  replyErrorCode,
+  type BookedPayment,
+  type Functions,
+  type MalformedEntry,
+  type TakenPayment
+} from '../shared/redis/functions.ts'
+import { record } from '../shared/watching/histogram.ts'
+import type { TroubleReport } from '../shared/watching/report.ts'
 import type { BreakerEvent } from './breaker.ts'
 import { createBurst } from './burst.ts'
 import type { ProcessorClient } from './client.ts'
@@ -13,7 +20,7 @@ import type { SendOutcome } from './outcome.ts'
 import type { Published } from './preferred.ts'
 import { resolveOutcome, sendToLast } from './resolver.ts'
 import { breakerLimitsOf, chooseTakes, type RoutingFacts, type Take } from './routing.ts'
-import type { LaneView } from './report.ts'
+import type { LaneView } from './watching/report.ts'
 import type { RoutingParameters } from './routing-parameters.ts'
 import type { LaneTally, Tally } from './tally.ts'
 import { createTrouble } from './trouble.ts'
@@ -33,7 +40,10 @@ export type WorkerLoop = {
   onMalformed: (entries: readonly MalformedEntry[]) => void
   /** What it can not do with Redis now. */
   trouble: () => TroubleReport | undefined
-  /** Stops taking, waits for the answers under way and settles them. What is still open then stays on record for a successor. */
+  /**
+   * Stops taking, waits for the answers under way and settles them. What is still open then stays on record for a
+   * successor.
+   */
   drain: () => Promise<void>
   /** Rejects when an invariant is broken. */
   crashed: Promise<never>
@@ -90,7 +100,13 @@ const BURST_MS = 10_000
 export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
   const { name, functions, clients, routing, nowMs, requestedAtMs, tally, log } = options
   const newLane = (processor: ProcessorName): Lane => ({
-    observed: new Observed(breakerLimitsOf(routing)), tally: tally[processor], lastTrouble: undefined, booked: [], refused: [], rejected: [], uncountable: []
+    observed: new Observed(breakerLimitsOf(routing)),
+    tally: tally[processor],
+    lastTrouble: undefined,
+    booked: [],
+    refused: [],
+    rejected: [],
+    uncountable: []
   })
   const lanes: Record<ProcessorName, Lane> = { default: newLane('default'), fallback: newLane('fallback') }
   /** Entry id → the record it was handed to us under, from then until nobody here works on it any more. */
@@ -105,20 +121,29 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
   let workerCount = 1
   let triedUncountableAtMs = 0
   const redisTrouble = createTrouble('exchange', {
-    onBegin: error => { log.error({ err: error }, 'Redis does not do its part') },
-    onEnd: afterMs => { log.warn({ afterMs }, 'Redis does its part again') }
+    onBegin: error => {
+      log.error({ err: error }, 'Redis does not do its part')
+    },
+    onEnd: afterMs => {
+      log.warn({ afterMs }, 'Redis does its part again')
+    }
   })
   type Rejected = Lane['rejected'][number]
   const deadLetters = createBurst<Rejected>(BURST_MS, (count, { payment, reason }) => {
     log.error({ count, entryId: payment.entryId, processor: payment.processor, reason }, 'dead letter')
   })
   const passedOn = createBurst<Rejected>(BURST_MS, (count, { payment, reason }) => {
-    log.warn({ count, entryId: payment.entryId, processor: payment.processor, reason }, 'refused for good, goes to the other processor')
+    log.warn(
+      { count, entryId: payment.entryId, processor: payment.processor, reason },
+      'refused for good, goes to the other processor'
+    )
   })
   const malformed = createBurst<MalformedEntry>(BURST_MS, (count, entry) => {
     log.error({ count, ...entry }, 'an entry of the queue is no payment: it is a dead letter now')
   })
-  const onMalformed = (entries: readonly MalformedEntry[]) => { for (const entry of entries) malformed.note(entry) }
+  const onMalformed = (entries: readonly MalformedEntry[]) => {
+    for (const entry of entries) malformed.note(entry)
+  }
 
   // ---- what happens to a payment ------------------------------------------------------------
 
@@ -129,7 +154,8 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
     what(observed)
     if (before.state === observed.breaker.state) return
     const figures = { processor, inFlight: observed.inFlightCount, waiting: waitingCount }
-    if (observed.breaker.state === 'closed') log.info({ ...figures, afterMs: nowMs() - before.sinceMs }, 'breaker closed')
+    if (observed.breaker.state === 'closed')
+      log.info({ ...figures, afterMs: nowMs() - before.sinceMs }, 'breaker closed')
     else log.warn({ ...figures, lastTrouble }, 'breaker opened')
   }
   const count = (lane: Lane, outcome: SendOutcome) => {
@@ -137,7 +163,9 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
     if ('reason' in outcome) lane.lastTrouble = outcome.reason
   }
   const note = (processor: ProcessorName, event: BreakerEvent) => {
-    see(processor, observed => { observed.note(event, nowMs()) })
+    see(processor, observed => {
+      observed.note(event, nowMs())
+    })
   }
 
   // A processor that rejects a payment for good is at work.
@@ -152,7 +180,9 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
       const answeredAtMs = nowMs()
       count(lane, outcome)
       record(lane.tally.latency, answeredAtMs - sentAtMs)
-      see(payment.processor, observed => { observed.answered(1, sentAtMs, isAtWork(outcome), answeredAtMs) })
+      see(payment.processor, observed => {
+        observed.answered(1, sentAtMs, isAtWork(outcome), answeredAtMs)
+      })
       switch (outcome.kind) {
         case 'booked':
           lane.booked.push(payment)
@@ -252,7 +282,10 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
     const { payment, reason } = rejected
     try {
       if (isLast(payment)) {
-        const isBuried = await functions.bury(payment, `${otherThan(payment.processor)} refused it for good, then ${payment.processor}: ${reason}`)
+        const isBuried = await functions.bury(
+          payment,
+          `${otherThan(payment.processor)} refused it for good, then ${payment.processor}: ${reason}`
+        )
         if (isBuried) deadLetters.note(rejected)
       } else {
         const choice = { processor: otherThan(payment.processor), requestedAtMs: requestedAtMs() }
@@ -273,7 +306,8 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
   /** Those that can go on now: not to a processor that has all that it may have. */
   const nextRejected = (lane: Lane): Rejected[] => {
     const room: Record<ProcessorName, number> = { default: 0, fallback: 0 }
-    for (const processor of PROCESSOR_NAMES) room[processor] = routing.inFlightMax - lanes[processor].observed.inFlightCount
+    for (const processor of PROCESSOR_NAMES)
+      room[processor] = routing.inFlightMax - lanes[processor].observed.inFlightCount
     const later: Rejected[] = []
     const next = lane.rejected.filter(rejected => {
       if (isLast(rejected.payment) || room[otherThan(rejected.payment.processor)]-- > 0) return true
@@ -287,7 +321,12 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
   const take = async ({ processor, countMax, isProbe, only }: Take) => {
     const startedAtMs = nowMs()
     const choice = { processor, requestedAtMs: requestedAtMs() }
-    const { payments, newestEntryId, waitingCount: left, malformed: found } = await functions.take(name, choice, countMax, only)
+    const {
+      payments,
+      newestEntryId,
+      waitingCount: left,
+      malformed: found
+    } = await functions.take(name, choice, countMax, only)
     waitingCount = left
     onMalformed(found)
     if (payments.length > 0) tookAtMs = startedAtMs
@@ -340,16 +379,18 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
   }
   const uncountableCount = () => lanes.default.uncountable.length + lanes.fallback.uncountable.length
 
-  const hasResults = () => PROCESSOR_NAMES.some(processor => {
-    const lane = lanes[processor]
-    return lane.booked.length + lane.refused.length + lane.rejected.length > 0
-  })
+  const hasResults = () =>
+    PROCESSOR_NAMES.some(processor => {
+      const lane = lanes[processor]
+      return lane.booked.length + lane.refused.length + lane.rejected.length > 0
+    })
 
   // ---- the loop ---------------------------------------------------------------------------------
 
   const onExchangeError = async (error: unknown) => {
     const code = replyErrorCode(error)
-    if (code === 'WRONGPROCESSOR' || code === 'REPEATED' || (error instanceof Error && error.name === 'AssertionError')) throw error
+    if (code === 'WRONGPROCESSOR' || code === 'REPEATED' || (error instanceof Error && error.name === 'AssertionError'))
+      throw error
     redisTrouble.begin(error)
     await sleep(REDIS_RETRY_MS)
     if (code === 'NOGROUP') await functions.createGroup().catch(() => undefined)
@@ -370,7 +411,8 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
       }
 
       // Wait for something to happen, then for the rest of the interval, in which more of it gathers.
-      const canTake = mayTake && mayHaveMore && chooseTakes(facts(nowMs()), routing).some(({ only }) => only === undefined)
+      const canTake =
+        mayTake && mayHaveMore && chooseTakes(facts(nowMs()), routing).some(({ only }) => only === undefined)
       if (!canTake && !hasResults()) {
         await latch.wait(mayHaveMore ? TROUBLE_TICK_MS : QUIET_TICK_MS)
         if (nowMs() - startedAtMs >= QUIET_TICK_MS) mayHaveMore = true
@@ -382,8 +424,12 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
 
   const inFlightCount = () => lanes.default.observed.inFlightCount + lanes.fallback.observed.inFlightCount
   const facts = (atMs: number): RoutingFacts => ({
-    nowMs: atMs, tookAtMs, waitingCount, workerCount,
-    default: lanes.default.observed.facts(atMs), fallback: lanes.fallback.observed.facts(atMs)
+    nowMs: atMs,
+    tookAtMs,
+    waitingCount,
+    workerCount,
+    default: lanes.default.observed.facts(atMs),
+    fallback: lanes.fallback.observed.facts(atMs)
   })
 
   const running = run()
@@ -395,7 +441,9 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
       for (const [processor, event] of eventsOf(published)) note(processor, event)
       latch.open()
     },
-    onWorkerCount(count) { workerCount = count },
+    onWorkerCount(count) {
+      workerCount = count
+    },
     onMalformed,
     trouble: redisTrouble.current,
     holds: entryId => held.has(entryId),

@@ -5,16 +5,16 @@ import { connectRedis, onceRedisAnswers } from '../shared/redis/connect.ts'
 import { createFunctions } from '../shared/redis/functions.ts'
 import { adoptIdPeriods } from '../shared/redis/id-periods.ts'
 import { loadLibrary } from '../shared/redis/library.ts'
-import { createReports } from '../shared/redis/reports.ts'
-import { watchProcess } from '../shared/report/process-watch.ts'
-import { createIdentity, startReporter } from '../shared/report/reporter.ts'
+import { createReports } from '../shared/watching/reports.ts'
+import { watchProcess } from '../shared/watching/process-watch.ts'
+import { createIdentity, startReporter } from '../shared/watching/reporter.ts'
 import { waitForArrival } from './arrivals.ts'
 import { createProcessorClient } from './client.ts'
 import { WORKER_RULES, WORKER_VARIABLES } from './config.ts'
 import { createWorkerLoop } from './loop.ts'
 import { followPreferred } from './preferred.ts'
 import { recover } from './recovery.ts'
-import { createWorkerReport, stateOf } from './report.ts'
+import { createWorkerReport, stateOf } from './watching/report.ts'
 import { breakerLimitsOf } from './routing.ts'
 import { createTally } from './tally.ts'
 import { createTotalsRetention } from './totals-retention.ts'
@@ -36,7 +36,9 @@ await runService({
     const [tally, watch] = [createTally(), watchProcess()]
     const keys = createKeys()
     const connect = async (purpose: string, timeoutMs: number | null) =>
-      scope.own(await connectRedis(config.redisUrl, `worker-${purpose}`, timeoutMs, log), client => { client.disconnect() })
+      scope.own(await connectRedis(config.redisUrl, `worker-${purpose}`, timeoutMs, log), client => {
+        client.disconnect()
+      })
     const redis = await connect('commands', REDIS_TIMEOUT_MS)
     const blocking = await connect('arrivals', null)
     const subscriber = await connect('preferred', null)
@@ -47,7 +49,8 @@ await runService({
     await onceRedisAnswers(() => functions.createGroup())
 
     const clientLimits = { timeoutMs: config.processorTimeoutMs, inFlightMax: config.inFlightMax }
-    const client = (origin: string) => scope.own(createProcessorClient(origin, clientLimits), running => running.close())
+    const client = (origin: string) =>
+      scope.own(createProcessorClient(origin, clientLimits), running => running.close())
     const clients = { default: client(config.defaultProcessorUrl), fallback: client(config.fallbackProcessorUrl) }
 
     const loop = createWorkerLoop({
@@ -65,16 +68,26 @@ await runService({
     const breakerLimits = breakerLimitsOf(config)
     const report = createWorkerReport(identity, tally, breakerLimits)
     const heartbeat = createTrouble('heartbeat', {
-      onBegin: error => { log.error({ err: error }, 'heartbeat failed') },
-      onEnd: afterMs => { log.warn({ afterMs }, 'heartbeat works again') }
+      onBegin: error => {
+        log.error({ err: error }, 'heartbeat failed')
+      },
+      onEnd: afterMs => {
+        log.warn({ afterMs }, 'heartbeat works again')
+      }
     })
     const troubles = () => [loop.trouble(), heartbeat.current()].filter(trouble => trouble !== undefined)
     const makeReport = () => report(watch.read(performance.now()), loop.view(), troubles(), nowMs())
     scope.own(startReporter({ name, reports: createReports(redis, keys), makeReport, log }), running => running.stop())
     if (config.metricsListen) {
-      const [{ serveMetrics }, { createWorkerMetrics }] = await Promise.all([import('../shared/metrics/server.ts'), import('./metrics.ts')])
+      const [{ serveMetrics }, { createWorkerMetrics }] = await Promise.all([
+        import('../shared/watching/metrics/server.ts'),
+        import('./watching/metrics.ts')
+      ])
       const metrics = createWorkerMetrics({
-        tally, watch, startedAtMs: identity.startedAtMs, view: loop.view,
+        tally,
+        watch,
+        startedAtMs: identity.startedAtMs,
+        view: loop.view,
         breakerState: processor => stateOf(loop.view()[processor].breaker, nowMs(), breakerLimits),
         connections: processor => clients[processor].connectionCount()
       })

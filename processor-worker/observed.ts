@@ -2,12 +2,15 @@ import type { PreferredProcessor, ProcessorName } from '../shared/payment.ts'
 import { CLOSED, step, type Breaker, type BreakerEvent, type BreakerLimits } from './breaker.ts'
 import type { ProcessorFacts } from './routing.ts'
 
-/** How much one of many answers moves the mean. A full processor gives 160 a second or more, so that it follows within a second. */
+/**
+ * How much one of many answers moves the mean. A full processor gives 160 a second or more, so that it follows within a
+ * second.
+ */
 const MEAN_SHARE_MIN = 0.02
 
 /**
- * A processor is as slow as it has been for so long at least. Shorter stalls may be our own: a burst of new connections, a CPU limit, a
- * collection of garbage, and would send hundreds of payments to fallback.
+ * A processor is as slow as it has been for so long at least. Shorter stalls may be our own: a burst of new
+ * connections, a CPU limit, a collection of garbage, and would send hundreds of payments to fallback.
  */
 const EVIDENCE_MS = 1_000
 
@@ -72,7 +75,11 @@ export class Observed {
   facts(nowMs: number): ProcessorFacts {
     const { done, value: oldestSentAtMs } = this.#awaited.keys().next()
     const waitedMs = done === true ? 0 : nowMs - oldestSentAtMs
-    return { breaker: this.breaker, inFlightCount: this.inFlightCount, latencyMs: this.#lasting(Math.max(this.#meanMs, waitedMs), nowMs) }
+    return {
+      breaker: this.breaker,
+      inFlightCount: this.inFlightCount,
+      latencyMs: this.#lasting(Math.max(this.#meanMs, waitedMs), nowMs)
+    }
   }
 
   /** The lowest latency of the last one to two times `EVIDENCE_MS`. */
@@ -87,10 +94,16 @@ export class Observed {
   }
 }
 
-/** What the health monitor's word says about each processor. It prefers default whenever that is well, so it then tells nothing of fallback. */
+/**
+ * What the health monitor's word says about each processor. It prefers default whenever that is well, so it then tells
+ * nothing of fallback.
+ */
 export function eventsOf(published: PreferredProcessor): [ProcessorName, BreakerEvent][] {
   const WELL = { kind: 'published-well' } as const
   const FAILING = { kind: 'published-failing' } as const
   if (published === 'default') return [['default', WELL]]
-  return [['default', FAILING], ['fallback', published === 'fallback' ? WELL : FAILING]]
+  return [
+    ['default', FAILING],
+    ['fallback', published === 'fallback' ? WELL : FAILING]
+  ]
 }

@@ -15,11 +15,13 @@ const REJECTIONS = new Set([400, 413, 415])
 
 /** Reads a complete answer to `POST /payments` by the processors' contract. */
 export function outcomeOfAnswer(status: number, body: string): SendOutcome {
-  if (status === 200) return isMessage(body) ? { kind: 'booked' } : { kind: 'unknown', reason: '200 with an unreadable body' }
+  if (status === 200)
+    return isMessage(body) ? { kind: 'booked' } : { kind: 'unknown', reason: '200 with an unreadable body' }
   if (status === 422) return { kind: 'already-booked' }
   if (REJECTIONS.has(status)) return { kind: 'rejected', reason: `status ${status}` }
-  // A 4xx says that the request was not carried out; most are the fault of an address, a token or a proxy, not of the payment. Of
-  // the 5xx only the processor's own comes from before the insert; a 502 or 504 may be of a proxy that gave up waiting.
+  // A 4xx says that the request was not carried out; most are the fault of an address, a token or a proxy, not of the
+  // payment. Of the 5xx only the processor's own comes from before the insert; a 502 or 504 may be of a proxy that gave
+  // up waiting.
   if (status === 500 || (status >= 400 && status < 500)) return { kind: 'not-booked', reason: `status ${status}` }
   return { kind: 'unknown', reason: `status ${status}` }
 }
@@ -41,9 +43,7 @@ function isMessage(body: string): boolean {
 
 /** What asking for one payment proved. `absent` proves little: an attempt may still be on its way. */
 export type LookupOutcome =
-  | { kind: 'stored'; requestedAtMs: number; amount: unknown }
-  | { kind: 'absent' }
-  | { kind: 'unknown'; reason: string }
+  { kind: 'stored'; requestedAtMs: number; amount: unknown } | { kind: 'absent' } | { kind: 'unknown'; reason: string }
 
 /** Reads a complete answer to `GET /payments/{id}`. */
 export function lookupOfAnswer(status: number, body: string, correlationId: string): LookupOutcome {
@@ -54,6 +54,8 @@ export function lookupOfAnswer(status: number, body: string, correlationId: stri
     const requestedAtMs = typeof stored?.requestedAt === 'string' ? Date.parse(stored.requestedAt) : NaN
     const isOurs = typeof stored?.correlationId === 'string' && stored.correlationId.toLowerCase() === correlationId
     if (isOurs && Number.isSafeInteger(requestedAtMs)) return { kind: 'stored', requestedAtMs, amount: stored.amount }
-  } catch { /* falls through: not what the contract says */ }
+  } catch {
+    /* falls through: not what the contract says */
+  }
   return { kind: 'unknown', reason: '200 with an unreadable body' }
 }

@@ -33,7 +33,8 @@ export async function recover({ name, functions, loop, deadAfterMs, log }: Recov
     const taken = { reclaimed: 0, freed: 0 }
     let after: string | undefined
     while (true) {
-      // Each once: where two workers take each other for dead, what one takes over comes back to the other while it looks.
+      // Each once: where two workers take each other for dead, what one takes over comes back to the other while it
+      // looks.
       const entryIds = await functions.pending(deadWorker, RECLAIM_MAX, after)
       if (entryIds.length === 0) break
       after = entryIds.at(-1)
@@ -42,7 +43,8 @@ export async function recover({ name, functions, loop, deadAfterMs, log }: Recov
       taken.freed += freed
     }
     const isRetired = await functions.retire(deadWorker)
-    if (isRetired || taken.reclaimed + taken.freed > 0) log.warn({ deadWorker, ...taken }, 'took over from a dead worker')
+    if (isRetired || taken.reclaimed + taken.freed > 0)
+      log.warn({ deadWorker, ...taken }, 'took over from a dead worker')
   }
 
   if (pendingCount === 0) return nowMs

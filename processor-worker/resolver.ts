@@ -28,7 +28,9 @@ export async function resolveOutcome(
       return { ...payment, cents, requestedAtMs: stored.requestedAtMs }
     }
     if (stored.kind === 'absent') {
-      const outcome = await new Promise<SendOutcome>(resolve => { client.send(payment, payment.requestedAtMs, resolve) })
+      const outcome = await new Promise<SendOutcome>(resolve => {
+        client.send(payment, payment.requestedAtMs, resolve)
+      })
       observe(outcome)
       if (outcome.kind === 'booked') return payment
     }
@@ -45,8 +47,9 @@ export type LastOutcome =
   | { kind: 'not-booked' }
 
 /**
- * Sends a payment that the other processor has refused for good, until it is booked here or refused for good here as well. Once
- * an outcome is unknown no refusal ends it any more, as in `resolveOutcome`. Resolves with undefined as that does.
+ * Sends a payment that the other processor has refused for good, until it is booked here or refused for good here as
+ * well. Once an outcome is unknown no refusal ends it any more, as in `resolveOutcome`. Resolves with undefined as that
+ * does.
  *
  * @param observe is told the outcome of each attempt
  */
@@ -57,7 +60,9 @@ export async function sendToLast(
   signal: AbortSignal
 ): Promise<LastOutcome | undefined> {
   for (let attempt = 0; ; attempt++) {
-    const outcome = await new Promise<SendOutcome>(resolve => { client.send(payment, payment.requestedAtMs, resolve) })
+    const outcome = await new Promise<SendOutcome>(resolve => {
+      client.send(payment, payment.requestedAtMs, resolve)
+    })
     observe(outcome)
     switch (outcome.kind) {
       case 'booked':

@@ -7,8 +7,8 @@ export type ProcessorFacts = {
   /** Payments that this worker has there now, those with an unknown outcome included. */
   inFlightCount: number
   /**
-   * How long its answers took of late, or what waits longest for one has waited, whichever is more. Since it came back, if it
-   * had failed; 0 when nothing is known.
+   * How long its answers took of late, or what waits longest for one has waited, whichever is more. Since it came back,
+   * if it had failed; 0 when nothing is known.
    */
   latencyMs: number
 }
@@ -43,8 +43,8 @@ const TAKE_MAX = 256
 
 /**
  * Decides where payments go: to default while it works and has room. To fallback only what default's failure has kept
- * waiting for long enough, or what would wait for too long because more comes than default can take. Nowhere otherwise: they
- * wait in the queue.
+ * waiting for long enough, or what would wait for too long because more comes than default can take. Nowhere otherwise:
+ * they wait in the queue.
  */
 export function chooseTakes(facts: RoutingFacts, parameters: RoutingParameters): Take[] {
   const takes: Take[] = []
@@ -68,7 +68,7 @@ function permitOf(processor: ProcessorName, facts: RoutingFacts, parameters: Rou
   const { breaker, inFlightCount } = facts[processor]
   const isProbe = breaker.state === 'open'
   if (isProbe && !isProbeDue(breaker, facts.nowMs, breakerLimitsOf(parameters))) return undefined
-  const paced = Math.round(parameters.takePerSecondMax * (facts.nowMs - facts.tookAtMs) / 1_000)
+  const paced = Math.round((parameters.takePerSecondMax * (facts.nowMs - facts.tookAtMs)) / 1_000)
   const countMax = Math.min(parameters.inFlightMax - inFlightCount, isProbe ? 1 : TAKE_MAX, Math.max(1, paced))
   return countMax > 0 ? { processor, countMax, isProbe } : undefined
 }
@@ -86,7 +86,10 @@ function restrictionOf(facts: RoutingFacts, parameters: RoutingParameters): Rest
 }
 
 /** How long payments wait for a default that fails: what has failed for long will hardly be back at once. */
-function holdMs({ nowMs, default: { breaker } }: RoutingFacts, { fallbackAfterMs, fallbackWaitMs }: RoutingParameters): number {
+function holdMs(
+  { nowMs, default: { breaker } }: RoutingFacts,
+  { fallbackAfterMs, fallbackWaitMs }: RoutingParameters
+): number {
   const failingMs = breaker.state === 'open' ? nowMs - breaker.sinceMs : 0
   return failingMs < fallbackAfterMs ? fallbackAfterMs : Math.min(fallbackAfterMs, fallbackWaitMs)
 }
@@ -94,13 +97,17 @@ function holdMs({ nowMs, default: { breaker } }: RoutingFacts, { fallbackAfterMs
 /** True while no probe has told what became of default since fallback came back: they may have come back together. */
 function mayBeBackAsWell(facts: RoutingFacts, { bothBackWaitMs }: RoutingParameters): boolean {
   const [byDefault, byFallback] = [facts.default.breaker, facts.fallback.breaker]
-  return byDefault.state === 'open' && byFallback.state === 'closed' && byFallback.sinceMs > byDefault.refusedSentAtMs
-    && facts.nowMs - byFallback.sinceMs < bothBackWaitMs
+  return (
+    byDefault.state === 'open' &&
+    byFallback.state === 'closed' &&
+    byFallback.sinceMs > byDefault.refusedSentAtMs &&
+    facts.nowMs - byFallback.sinceMs < bothBackWaitMs
+  )
 }
 
 /** How many payments default takes from all workers within some time, as slow as it is now. */
 function takenWithin(ms: number, facts: RoutingFacts, { inFlightMax }: RoutingParameters): number {
-  return Math.floor(facts.workerCount * inFlightMax * ms / Math.max(1, facts.default.latencyMs))
+  return Math.floor((facts.workerCount * inFlightMax * ms) / Math.max(1, facts.default.latencyMs))
 }
 
 export function breakerLimitsOf({ breakerFailures, breakerOpenMs, ownWordMs }: RoutingParameters): BreakerLimits {

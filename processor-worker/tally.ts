@@ -1,7 +1,7 @@
 import type { ProcessorName } from '../shared/payment.ts'
-import { createHistogram, type Histogram } from '../shared/report/histogram.ts'
-import type { Counts } from '../shared/report/recent.ts'
-import type { SendOutcomeKind } from '../shared/report/report.ts'
+import { createHistogram, type Histogram } from '../shared/watching/histogram.ts'
+import type { Counts } from '../shared/watching/recent.ts'
+import type { SendOutcomeKind } from '../shared/watching/report.ts'
 
 /** What a worker counts for one processor: plain numbers that only grow, so that a payment costs two additions. */
 export type LaneTally = {
@@ -15,7 +15,10 @@ export type LaneTally = {
 export type Tally = Record<ProcessorName, LaneTally>
 
 export function createTally(): Tally {
-  const lane = (): LaneTally =>
-    ({ answers: { booked: 0, 'already-booked': 0, 'not-booked': 0, rejected: 0, unknown: 0 }, latency: createHistogram(), settled: 0 })
+  const lane = (): LaneTally => ({
+    answers: { booked: 0, 'already-booked': 0, 'not-booked': 0, rejected: 0, unknown: 0 },
+    latency: createHistogram(),
+    settled: 0
+  })
   return { default: lane(), fallback: lane() }
 }

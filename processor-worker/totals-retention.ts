@@ -13,21 +13,36 @@ export type TotalsRetentionOptions = { redis: Redis; keys: Keys; functions: Func
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
-/** What one step looks at, and about what it removes at most: Redis does nothing else meanwhile, for a millisecond or so. */
+/**
+ * What one step looks at, and about what it removes at most: Redis does nothing else meanwhile, for a millisecond or
+ * so.
+ */
 const HOURS_MAX = 24
 const NODES_MAX = 1_000
 
 /**
- * Lets the levels of the totals below the minute forget what is older than the retention. Any worker may do it, and several at a
- * time: how far it went stands in Redis, and what is told there is true before the first node is gone.
+ * Lets the levels of the totals below the minute forget what is older than the retention. Any worker may do it, and
+ * several at a time: how far it went stands in Redis, and what is told there is true before the first node is gone.
  */
-export function createTotalsRetention({ redis, keys, functions, retentionHours }: TotalsRetentionOptions): TotalsRetention {
+export function createTotalsRetention({
+  redis,
+  keys,
+  functions,
+  retentionHours
+}: TotalsRetentionOptions): TotalsRetention {
   let doneUntilMs = 0
 
   const fieldsOf = async (windows: readonly string[]): Promise<number[][]> => {
-    const names = windows.flatMap(window => PROCESSOR_NAMES.map(processor => keys.totals(processor, 'requests', window)))
+    const names = windows.flatMap(window =>
+      PROCESSOR_NAMES.map(processor => keys.totals(processor, 'requests', window))
+    )
     const replies = await Promise.all(names.map(name => redis.hkeys(name)))
-    return windows.map((_, index) => replies.slice(index * PROCESSOR_NAMES.length, (index + 1) * PROCESSOR_NAMES.length).flat().map(Number))
+    return windows.map((_, index) =>
+      replies
+        .slice(index * PROCESSOR_NAMES.length, (index + 1) * PROCESSOR_NAMES.length)
+        .flat()
+        .map(Number)
+    )
   }
 
   /** The first minute of the books; undefined while they are empty. */
@@ -44,8 +59,11 @@ export function createTotalsRetention({ redis, keys, functions, retentionHours }
         return
       }
       const hours: number[] = []
-      for (let hourMs = fromMs - fromMs % HOUR_MS; hourMs < untilMs && hours.length < HOURS_MAX; hourMs += HOUR_MS) hours.push(hourMs)
-      const minutesOfHours = await fieldsOf(hours.map(hourMs => new Date(hourMs).toISOString().slice(0, HOURS_WINDOW_LENGTH)))
+      for (let hourMs = fromMs - (fromMs % HOUR_MS); hourMs < untilMs && hours.length < HOURS_MAX; hourMs += HOUR_MS)
+        hours.push(hourMs)
+      const minutesOfHours = await fieldsOf(
+        hours.map(hourMs => new Date(hourMs).toISOString().slice(0, HOURS_WINDOW_LENGTH))
+      )
 
       let reachedMs = fromMs
       const nodes: string[] = []
@@ -64,6 +82,7 @@ export function createTotalsRetention({ redis, keys, functions, retentionHours }
 
   function nodesOf(minuteMs: number): string[] {
     return fineWindowsOfMinute(minuteMs).flatMap(window =>
-      PROCESSOR_NAMES.flatMap(processor => MEASURES.map(measure => keys.totals(processor, measure, window))))
+      PROCESSOR_NAMES.flatMap(processor => MEASURES.map(measure => keys.totals(processor, measure, window)))
+    )
   }
 }

@@ -33,21 +33,32 @@ export class ConfigError extends Error {
 }
 
 /** @throws ConfigError that names every variable whose value is not usable, and those that contradict each other. */
-export function readConfig<V extends Variables>(variables: V, environment: NodeJS.ProcessEnv, rules: readonly Rule<V>[] = []): ConfigOf<V> {
+export function readConfig<V extends Variables>(
+  variables: V,
+  environment: NodeJS.ProcessEnv,
+  rules: readonly Rule<V>[] = []
+): ConfigOf<V> {
   const problems = problemsIn(variables, environment, rules)
   if (problems.length > 0) throw new ConfigError(problems.join('\n'))
   return valuesOf(readingsOf(variables, environment))
 }
 
 /** Everything that is wrong with an environment, a line each. */
-export function problemsIn<V extends Variables>(variables: V, environment: NodeJS.ProcessEnv, rules: readonly Rule<V>[] = []): string[] {
+export function problemsIn<V extends Variables>(
+  variables: V,
+  environment: NodeJS.ProcessEnv,
+  rules: readonly Rule<V>[] = []
+): string[] {
   const readings = readingsOf(variables, environment)
   const isUsable = (key: string) => readings.get(key)?.value !== undefined
   const unusable = [...readings.values()].filter(({ value }) => value === undefined)
   const broken = rules.filter(({ between, isKept }) => between.every(isUsable) && !isKept(valuesOf(readings)))
   return [
     ...unusable.map(({ shown, wants }) => `${shown} is not usable: it wants ${wants}`),
-    ...broken.map(({ between, wants }) => `${between.map(key => readings.get(key)?.shown).join(', ')} contradict each other: wanted is ${wants}`)
+    ...broken.map(
+      ({ between, wants }) =>
+        `${between.map(key => readings.get(key)?.shown).join(', ')} contradict each other: wanted is ${wants}`
+    )
   ]
 }
 
@@ -55,12 +66,14 @@ export function problemsIn<V extends Variables>(variables: V, environment: NodeJ
 type Reading = { shown: string; wants: string; value: unknown }
 
 function readingsOf(variables: Variables, environment: NodeJS.ProcessEnv): Map<string, Reading> {
-  return new Map(Object.entries(variables).map(([key, { name, default: standard, wants, isSecret, parse }]) => {
-    const given = environment[name]?.trim() ?? ''
-    // An empty value counts as unset: compose files pass unset variables on as ''.
-    const text = given === '' ? standard : given
-    return [key, { shown: isSecret ? name : `${name}=${JSON.stringify(text)}`, wants, value: parse(text) }]
-  }))
+  return new Map(
+    Object.entries(variables).map(([key, { name, default: standard, wants, isSecret, parse }]) => {
+      const given = environment[name]?.trim() ?? ''
+      // An empty value counts as unset: compose files pass unset variables on as ''.
+      const text = given === '' ? standard : given
+      return [key, { shown: isSecret ? name : `${name}=${JSON.stringify(text)}`, wants, value: parse(text) }]
+    })
+  )
 }
 
 function valuesOf<V extends Variables>(readings: Map<string, Reading>): ConfigOf<V> {
@@ -70,7 +83,10 @@ function valuesOf<V extends Variables>(readings: Map<string, Reading>): ConfigOf
 /** The `--help` lines of a service's variables. */
 export function describeVariables(variables: Variables): string {
   return Object.values(variables)
-    .map(({ name, about, default: standard, wants }) => `  ${name}\n      ${about}\n      ${wants}; default: ${standard || 'unset'}`)
+    .map(
+      ({ name, about, default: standard, wants }) =>
+        `  ${name}\n      ${about}\n      ${wants}; default: ${standard || 'unset'}`
+    )
     .join('\n')
 }
 
@@ -106,7 +122,10 @@ export function oneOf<const T extends string>(
 }
 
 /** Free text; null when unset. */
-export function optionalText(name: string, spec: { wants: string; about: string; pattern: RegExp }): Variable<string | null> {
+export function optionalText(
+  name: string,
+  spec: { wants: string; about: string; pattern: RegExp }
+): Variable<string | null> {
   return {
     name,
     about: spec.about,
@@ -118,7 +137,11 @@ export function optionalText(name: string, spec: { wants: string; about: string;
 
 /** What a process is called, where people read it. */
 export function processName(name: string, about: string): Variable<string | null> {
-  return optionalText(name, { pattern: /^[\w.-]{1,64}$/, wants: '1 to 64 letters, digits, dots, dashes or underscores', about })
+  return optionalText(name, {
+    pattern: /^[\w.-]{1,64}$/,
+    wants: '1 to 64 letters, digits, dots, dashes or underscores',
+    about
+  })
 }
 
 /** An http or https origin without path, such as http://payment-processor-default:8080. */
@@ -153,7 +176,10 @@ export function address(name: string, spec: { default: string; about: string }):
 
 /** The same; null when unset. */
 export function optionalAddress(name: string, spec: { about: string }): Variable<Address | null> {
-  return { ...address(name, { default: '', about: spec.about }), parse: text => (text === '' ? null : parseAddress(text)) }
+  return {
+    ...address(name, { default: '', about: spec.about }),
+    parse: text => (text === '' ? null : parseAddress(text))
+  }
 }
 
 function parseAddress(text: string): Address | undefined {

@@ -4,10 +4,10 @@ import { centsFromDigits, type Cents } from './money.ts'
 import type { ProcessorName } from './payment.ts'
 
 /**
- * Every accepted correlationId is remembered, so that a payment sent twice is paid once. The memory is cut into periods by
- * time of acceptance, and each period into small hashes, which Redis packs: at most 64 bytes a payment from one a second to
- * a thousand (test/bench/redis-memory.ts). A period is forgotten as a whole, when it has been over for the retention that it was
- * begun with: what is remembered does not depend on what the retention is now.
+ * Every accepted correlationId is remembered, so that a payment sent twice is paid once. The memory is cut into periods
+ * by time of acceptance, and each period into small hashes, which Redis packs: at most 64 bytes a payment from one a
+ * second to a thousand (test/bench/redis-memory.ts). A period is forgotten as a whole, when it has been over for the
+ * retention that it was begun with: what is remembered does not depend on what the retention is now.
  *
  *   node    <start of the period>:<last three hex digits of the id>      2026-11-21T00:0b3
  *           or its last four, five digits where those above are full     2026-11-21T00:60b3
@@ -21,8 +21,12 @@ import type { ProcessorName } from './payment.ts'
  * that is right as well, but Redis does not pack a large one.
  */
 export const ID_RETENTION_HOURS = integer('ID_RETENTION_HOURS', {
-  default: 24, min: 1, max: 8_760, unit: 'hours',
-  about: 'How long a correlationId is remembered at least, and twice as long at most. A change counts for what is accepted from then on; of several gateways the longest counts.'
+  default: 24,
+  min: 1,
+  max: 8_760,
+  unit: 'hours',
+  about:
+    'How long a correlationId is remembered at least, and twice as long at most. A change counts for what is accepted from then on; of several gateways the longest counts.'
 })
 
 /** A time in which accepted ids are remembered together, in ms since 1970; a new one begins at its end. */
@@ -42,7 +46,9 @@ export function digitsOf(correlationId: string): string {
 
 /** The id of 32 hex digits. */
 export function uuidOf(digits: string): string {
-  return [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].join('-')
+  return [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].join(
+    '-'
+  )
 }
 
 /** The digits of an id whose record stands under this field of this node. */
@@ -51,8 +57,8 @@ export function digitsAt(node: string, field: string): string {
 }
 
 /**
- * The period to begin now, for a retention: up to the next multiple of it since 1970, and from the last one unless that would not be
- * after the newest period there is.
+ * The period to begin now, for a retention: up to the next multiple of it since 1970, and from the last one unless that
+ * would not be after the newest period there is.
  */
 export function periodFrom(nowMs: number, newestStartMs: number, retentionHours: number): IdPeriod {
   const retentionMs = retentionHours * 3_600_000
@@ -91,6 +97,12 @@ export function parseIdRecord(record: string): IdRecord {
   const [, digits, fate = '', initial, timeMs] = /^(\d+) (\d+-\d+|dead-letter|([df])(\d+))$/.exec(record) ?? []
   const cents = centsFromDigits(digits ?? '')
   assert(cents !== undefined, `not the record of an id: ${record}`)
-  if (initial !== undefined) return { state: 'settled', cents, processor: initial === 'd' ? 'default' : 'fallback', requestedAtMs: Number(timeMs) }
+  if (initial !== undefined)
+    return {
+      state: 'settled',
+      cents,
+      processor: initial === 'd' ? 'default' : 'fallback',
+      requestedAtMs: Number(timeMs)
+    }
   return { state: fate === 'dead-letter' ? fate : 'unsettled', cents }
 }

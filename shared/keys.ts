@@ -24,11 +24,20 @@ export function createKeys(tag = 'payments') {
     prefix,
     /** Stream: a payment from its acceptance until it is settled. Fields: correlationId, cents. */
     queue: `${prefix}queue`,
-    /** Hash, entry id → "<processor> <requestedAt> <worker> #<attempt>[ last][ unresolved]": where each payment was, or is about to be, sent. */
+    /**
+     * Hash, entry id → "<processor> <requestedAt> <worker> #<attempt>[ last][ unresolved]": where each payment was, or
+     * is about to be, sent.
+     */
     inFlight: `${prefix}in-flight`,
-    /** Stream: payments that both processors refused for good, and entries of the queue that are no payments, with the reason. */
+    /**
+     * Stream: payments that both processors refused for good, and entries of the queue that are no payments, with the
+     * reason.
+     */
     deadLetters: `${prefix}dead-letters`,
-    /** Hash, name of a period → "<start> <end> <forgotten> <digits>": the periods whose ids are remembered; see shared/id-memory.ts. */
+    /**
+     * Hash, name of a period → "<start> <end> <forgotten> <digits>": the periods whose ids are remembered; see
+     * shared/id-memory.ts.
+     */
     idPeriods: `${prefix}id-periods`,
     /** Begins the names of the hashes of ids; shared/id-memory.ts has the rest of them, and their fields. */
     idNodes: `${prefix}ids:`,
@@ -38,13 +47,15 @@ export function createKeys(tag = 'payments') {
     clock: `${prefix}clock`,
     /** Sorted set, worker name → its last sign of life in ms since 1970. */
     workers: `${prefix}workers`,
-    /** Hash, process → what it tells about itself once a second, as JSON; see shared/report/report.ts. */
+    /** Hash, process → what it tells about itself once a second, as JSON; see shared/watching/report.ts. */
     reports: `${prefix}reports`,
     /** Sorted set, process → when its report came, in ms since 1970. */
     reported: `${prefix}reported`,
-    /** Hash: what the last audit of all payments found; see shared/report/audit-result.ts. */
+    /** Hash: what the last audit of all payments found; see shared/watching/audit-result.ts. */
     audit: `${prefix}audit`,
-    /** Plain text: default, fallback or none. Expires when nobody publishes. Also the channel that tells of a change. */
+    /**
+     * Plain text: default, fallback or none. Expires when nobody publishes. Also the channel that tells of a change.
+     */
     preferredProcessor: `${prefix}preferred-processor`,
     /** Plain text: the name of the one active health monitor. Expires soon after its death. */
     healthMonitor: `${prefix}health-monitor`,
@@ -52,7 +63,10 @@ export function createKeys(tag = 'payments') {
     health: (processor: ProcessorName) => `${prefix}health:${processor}`,
     /** Plain text that exists while this processor must not be polled again. */
     healthPolled: (processor: ProcessorName) => `${prefix}health-polled:${processor}`,
-    /** Plain text, a whole minute as ISO time: before it the totals are exact to the minute only. Missing: always to the millisecond. */
+    /**
+     * Plain text, a whole minute as ISO time: before it the totals are exact to the minute only. Missing: always to the
+     * millisecond.
+     */
     totalsExactSince: `${prefix}totals-exact-since`,
     /** Hash: one level of the totals; see shared/totals.ts for `window` and the fields. */
     totals: (processor: ProcessorName, measure: Measure, window: string) =>

@@ -1,5 +1,14 @@
 import { futimesSync, openSync } from 'node:fs'
-import { describeVariables, integer, optionalText, problemsIn, readConfig, type ConfigOf, type Rule, type Variables } from './config.ts'
+import {
+  describeVariables,
+  integer,
+  optionalText,
+  problemsIn,
+  readConfig,
+  type ConfigOf,
+  type Rule,
+  type Variables
+} from './config.ts'
 import { createLog, LOG_LEVEL, type Log } from './log.ts'
 
 /** Owns what a service has opened. What is owned last is released first. */
@@ -25,12 +34,18 @@ export type Service<V extends Variables> = {
 export const COMMON_VARIABLES = {
   logLevel: LOG_LEVEL,
   drainMs: integer('DRAIN_MS', {
-    default: 5_000, min: 0, max: 600_000, unit: 'ms',
-    about: 'How long SIGTERM waits for work in hand before the process leaves anyway. Nothing accepted is lost either way.'
+    default: 5_000,
+    min: 0,
+    max: 600_000,
+    unit: 'ms',
+    about:
+      'How long SIGTERM waits for work in hand before the process leaves anyway. Nothing accepted is lost either way.'
   }),
   aliveFile: optionalText('ALIVE_FILE', {
-    pattern: /^\/./, wants: 'an absolute path',
-    about: 'A file that is touched every second once the service is ready, while its event loop turns, for health checks. Unset: none.'
+    pattern: /^\/./,
+    wants: 'an absolute path',
+    about:
+      'A file that is touched every second once the service is ready, while its event loop turns, for health checks. Unset: none.'
   })
 }
 
@@ -42,12 +57,17 @@ const ALIVE_EVERY_MS = 1_000
  */
 export async function runService<V extends Variables>(service: Service<V>): Promise<void> {
   if (process.argv.includes('--help') || process.argv.includes('-h')) {
-    console.log(`${service.name}: ${service.about}\n\nEnvironment:\n${describeVariables({ ...service.variables, ...COMMON_VARIABLES })}`)
+    console.log(
+      `${service.name}: ${service.about}\n\nEnvironment:\n${describeVariables({ ...service.variables, ...COMMON_VARIABLES })}`
+    )
     return
   }
 
   // All at once, so that nobody has to try again for the next one.
-  const problems = [...problemsIn(service.variables, process.env, service.rules), ...problemsIn(COMMON_VARIABLES, process.env)]
+  const problems = [
+    ...problemsIn(service.variables, process.env, service.rules),
+    ...problemsIn(COMMON_VARIABLES, process.env)
+  ]
   if (problems.length > 0) {
     console.error(`${service.name} can't start:\n${problems.join('\n')}`)
     process.exit(2)

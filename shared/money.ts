@@ -4,9 +4,10 @@ declare const brand: unique symbol
 export type Cents = number & { readonly [brand]: 'Cents' }
 
 /**
- * The most that one payment can be: 1,000,000,000.00. Redis counts what one processor got in a year in 64 bits with a sign, up to
- * 92,233,720,368,547,758.07. That is 92 million payments of this amount; of the default MAX_AMOUNT, a thousandth, it is 92 billion, 2,900 a
- * second for the whole year. Beyond that a settle call would fail in the middle.
+ * The most that one payment can be: 1,000,000,000.00. Redis counts what one processor got in a year in 64 bits with a
+ * sign, up to
+ * 92,233,720,368,547,758.07. That is 92 million payments of this amount; of the default MAX_AMOUNT, a thousandth, it is
+ * 92 billion, 2,900 a second for the whole year. Beyond that a settle call would fail in the middle.
  */
 export const CENTS_MAX = 100_000_000_000
 const CENTS_DIGITS_MAX = String(CENTS_MAX).length
@@ -26,7 +27,8 @@ export function centsFromDecimal(value: unknown): Cents | undefined {
 const DECIMAL = /^(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i
 
 /**
- * The same from the number's text, which says more than its double: 19.9000000000000000001 is refused, 19.900 and 1.99e1 become 1990.
+ * The same from the number's text, which says more than its double: 19.9000000000000000001 is refused, 19.900 and
+ * 1.99e1 become 1990.
  */
 export function centsFromDecimalText(text: string): Cents | undefined {
   const [, whole, decimals = '', exponent = '0'] = DECIMAL.exec(text) ?? []

@@ -8,6 +8,11 @@ export function renderTable(header: readonly string[], rows: readonly (readonly 
   const lines = [header, ...rows]
   const widths = header.map((_, column) => Math.max(...lines.map(line => line[column]?.length ?? 0)))
   return lines
-    .map(line => line.map((text, column) => (column === 0 ? text.padEnd(widths[0] ?? 0) : text.padStart(widths[column] ?? 0))).join('  ').trimEnd())
+    .map(line =>
+      line
+        .map((text, column) => (column === 0 ? text.padEnd(widths[0] ?? 0) : text.padStart(widths[column] ?? 0)))
+        .join('  ')
+        .trimEnd()
+    )
     .join('\n')
 }

@@ -14,7 +14,8 @@
  * A settled payment adds to one field of each level. Fields are plain numbers because Redis packs small
  * hashes of numbers into a few bytes a field: a settled payment costs 25 bytes at 4 payments/s and 17 at 50, but 122
  * at 500, where the lowest nodes have too many fields to be packed (test/bench/redis-memory.ts). Ten seconds a node is
- * the balance: shorter nodes would spend the memory on keys when there is little traffic, longer ones leave the packed form earlier.
+ * the balance: shorter nodes would spend the memory on keys when there is little traffic, longer ones leave the packed
+ * form earlier.
  *
  * This file is the pure part: which fields a payment belongs to, and which fields cover a range exactly.
  */
@@ -26,8 +27,8 @@ export type Cell = { window: string; field: number }
 export type CellRange = { window: string; first: number; last: number; sign: 1 | -1 }
 
 /**
- * The levels below the minute. They hold nearly all of what the totals need, and forget it after TOTALS_RETENTION_HOURS: a range
- * whose ends are whole minutes is exact for ever.
+ * The levels below the minute. They hold nearly all of what the totals need, and forget it after
+ * TOTALS_RETENTION_HOURS: a range whose ends are whole minutes is exact for ever.
  */
 export function isFine(window: string): boolean {
   return window.length >= FINE_WINDOW_LENGTH
@@ -48,7 +49,9 @@ export function fineWindowsOfMinute(minuteMs: number): string[] {
  *
  * @param fieldsOf the fields of a node that has this window
  */
-export async function firstMinuteBelow(fieldsOf: (window: string) => Promise<readonly number[]>): Promise<number | undefined> {
+export async function firstMinuteBelow(
+  fieldsOf: (window: string) => Promise<readonly number[]>
+): Promise<number | undefined> {
   let window = ''
   for (const before of ['', '-', '-', 'T', ':']) {
     const fields = await fieldsOf(window)
@@ -75,18 +78,29 @@ const tenSecondsMs = (date: Date) => date.getTime() % 10_000
 const LEVELS: readonly Level[] = [
   { windowLength: 0, field: date => date.getUTCFullYear(), bounds: () => [1970, 9999] },
   { windowLength: 4, field: date => date.getUTCMonth() + 1, bounds: () => [1, 12] },
-  { windowLength: 7, field: date => date.getUTCDate(), bounds: date => [1, new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate()] },
+  {
+    windowLength: 7,
+    field: date => date.getUTCDate(),
+    bounds: date => [1, new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate()]
+  },
   { windowLength: 10, field: date => date.getUTCHours(), bounds: () => [0, 23] },
   { windowLength: 13, field: date => date.getUTCMinutes(), bounds: () => [0, 59] },
   { windowLength: 16, field: date => date.getUTCSeconds(), bounds: () => [0, 59] },
   // A node of ten seconds holds ten units of the level above.
-  { windowLength: 18, field: tenSecondsMs, bounds: date => {
-    const secondStart = tenSecondsMs(date) - date.getUTCMilliseconds()
-    return [secondStart, secondStart + 999]
-  } }
+  {
+    windowLength: 18,
+    field: tenSecondsMs,
+    bounds: date => {
+      const secondStart = tenSecondsMs(date) - date.getUTCMilliseconds()
+      return [secondStart, secondStart + 999]
+    }
+  }
 ]
 
-/** What a query reads at most for one processor and measure: one node where its ends part, and below that one at either end of each level. */
+/**
+ * What a query reads at most for one processor and measure: one node where its ends part, and below that one at either
+ * end of each level.
+ */
 export const NODES_READ_MAX = 13
 /** In the levels below the years; of a unit, the shorter side of its end. */
 export const FIELDS_READ_MAX = 2 * (6 + 15 + 12 + 30 + 30 + 500)
@@ -96,7 +110,11 @@ type Moment = { date: Date; fields: number[]; windows: string[] }
 function momentOf(timeMs: number): Moment {
   const date = new Date(timeMs)
   const iso = date.toISOString()
-  return { date, fields: LEVELS.map(level => level.field(date)), windows: LEVELS.map(({ windowLength }) => iso.slice(0, windowLength)) }
+  return {
+    date,
+    fields: LEVELS.map(level => level.field(date)),
+    windows: LEVELS.map(({ windowLength }) => iso.slice(0, windowLength))
+  }
 }
 
 /** The seven fields that a payment of this time adds to, one a level. */
@@ -106,8 +124,8 @@ export function cellsOf(timeMs: number): Cell[] {
 }
 
 /**
- * Fields that together hold each payment of [fromMs, toMs] exactly once, both included, where what is to be taken off holds
- * it once less. At most `NODES_READ_MAX` nodes, whatever the length of the range or of the history.
+ * Fields that together hold each payment of [fromMs, toMs] exactly once, both included, where what is to be taken off
+ * holds it once less. At most `NODES_READ_MAX` nodes, whatever the length of the range or of the history.
  */
 export function cellsCovering(fromMs: number, toMs: number): CellRange[] {
   if (fromMs > toMs) return []
@@ -125,8 +143,8 @@ export function cellsCovering(fromMs: number, toMs: number): CellRange[] {
 }
 
 /**
- * Covers the time from the beginning of the unit above `depth` until the moment, by the fields before it; or, where those after it are
- * fewer, by the whole unit without them.
+ * Covers the time from the beginning of the unit above `depth` until the moment, by the fields before it; or, where
+ * those after it are fewer, by the whole unit without them.
  *
  * @returns true where the unit as a whole is still to be counted, one level higher
  */

@@ -10,14 +10,18 @@ export function lockInstance(path: string): () => void {
   for (;;) {
     try {
       writeFileSync(path, mine, { flag: 'wx' })
-      return () => { rmSync(path, { force: true }) }
+      return () => {
+        rmSync(path, { force: true })
+      }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
     const [pid = '', start] = readFileSync(path, 'utf8').split(' ')
     if (isAlive(Number(pid)) && processStart(Number(pid)) === start) {
-      throw new Error(`npm start runs on this data directory already, as process ${pid}: ` +
-        'stop it, or set DATA_DIRECTORY (and PORT) to something else')
+      throw new Error(
+        `npm start runs on this data directory already, as process ${pid}: ` +
+          'stop it, or set DATA_DIRECTORY (and PORT) to something else'
+      )
     }
     rmSync(path, { force: true })
   }

@@ -22,7 +22,10 @@ export function readLogFrom(path: string, fromByte: number): string {
 export function lastLogLines(path: string, lineCount: number): string[] {
   const sizeBytes = logSizeBytes(path)
   if (sizeBytes === 0) return []
-  return readLogFrom(path, Math.max(0, sizeBytes - 16_384)).trimEnd().split('\n').slice(-lineCount)
+  return readLogFrom(path, Math.max(0, sizeBytes - 16_384))
+    .trimEnd()
+    .split('\n')
+    .slice(-lineCount)
 }
 
 /**

@@ -6,7 +6,7 @@ import { lastLogLines, logSizeBytes } from './log-file.ts'
 import { readUsage, type Usage } from './usage.ts'
 
 export type PartState = 'stopped' | 'starting' | 'running' | 'stopping'
-export type Exit = { code: number | null, signal: NodeJS.Signals | null }
+export type Exit = { code: number | null; signal: NodeJS.Signals | null }
 
 export type PartPlan = {
   name: string
@@ -62,7 +62,7 @@ export class Part {
     const logFromByte = logSizeBytes(this.logPath)
     const deadlineMs = performance.now() + this.#plan.readyTimeoutMs
     this.#spawn()
-    while (!await this.#plan.isReady(logFromByte)) {
+    while (!(await this.#plan.isReady(logFromByte))) {
       if (this.#wasEnded()) throw this.#failure(`ended before it was ready (${describeExit(await this.#exited)})`)
       if (performance.now() > deadlineMs) {
         this.kill('SIGKILL')
@@ -80,7 +80,9 @@ export class Part {
     this.kill(this.#plan.stopSignal)
     // A part that a test has paused with SIGSTOP would never see the signal.
     this.#send('SIGCONT')
-    const timer = setTimeout(() => { this.kill('SIGKILL') }, graceMs)
+    const timer = setTimeout(() => {
+      this.kill('SIGKILL')
+    }, graceMs)
     const exit = await this.#exited
     clearTimeout(timer)
     return exit
@@ -116,7 +118,9 @@ export class Part {
         resolve(exit)
         if (crashed) this.onCrash(exit)
       }
-      child.once('exit', (code, signal) => { end({ code, signal }) })
+      child.once('exit', (code, signal) => {
+        end({ code, signal })
+      })
       child.once('error', error => {
         if (child.pid !== undefined) return
         writeSync(logFile, `${error.message}\n`)
@@ -124,7 +128,9 @@ export class Part {
       })
     })
     // The error event of a failed spawn still writes to the log, and comes before any immediate.
-    setImmediate(() => { closeSync(logFile) })
+    setImmediate(() => {
+      closeSync(logFile)
+    })
   }
 
   #send(signal: NodeJS.Signals): void {

@@ -1,10 +1,11 @@
 // node compose/local/setup.mjs [--no-servers | --browser | --tests | --engine] SCRIPT [--no-install] [arguments…]
 //
-// What every npm script begins with: makes this clone ready (npm packages, then redis-server and haproxy, with --browser
-// Chromium as well, with --tests promtool and libfaketime too, or a container engine), then runs SCRIPT on the Node 22 that the npm packages bring along. Runs itself
-// on any Node from 20, without packages. Says nothing when nothing is missing, and what it installs before it does. With --no-install, which
-// SCRIPT does not get, it installs nothing and says all that is missing. Exit codes: SCRIPT's own; 2 when something is missing that it
-// cannot or must not install.
+// What every npm script begins with: makes this clone ready (npm packages, then redis-server and haproxy, with
+// --browser Chromium as well, with --tests promtool and libfaketime too, or a container engine), then runs SCRIPT on
+// the Node 22 that the npm packages bring along. Runs itself on any Node from 20, without packages. Says nothing when
+// nothing is missing, and what it installs before it does. With --no-install, which SCRIPT does not get, it installs
+// nothing and says all that is missing. Exit codes: SCRIPT's own; 2 when something is missing that it cannot or must
+// not install.
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { delimiter } from 'node:path'
@@ -23,7 +24,15 @@ const NO_INSTALL = '--no-install'
 const needs = {
   '--no-servers': [],
   '--browser': [ensureServersAndBrowser],
-  '--tests': [ensureServersAndBrowser, mayInstall => { ensurePromtool(repository, mayInstall) }, mayInstall => { ensureLibfaketime(repository, mayInstall) }],
+  '--tests': [
+    ensureServersAndBrowser,
+    mayInstall => {
+      ensurePromtool(repository, mayInstall)
+    },
+    mayInstall => {
+      ensureLibfaketime(repository, mayInstall)
+    }
+  ],
   '--engine': [ensureEngine]
 }
 
@@ -39,7 +48,9 @@ async function main() {
   const mayInstall = !process.argv.includes(NO_INSTALL)
   const ensures = words[0] in needs ? needs[words.shift()] : [ensureServers]
   if (words.length === 0) {
-    throw new SetupError('usage: node compose/local/setup.mjs [--no-servers | --browser | --tests | --engine] SCRIPT [--no-install] [arguments…]')
+    throw new SetupError(
+      'usage: node compose/local/setup.mjs [--no-servers | --browser | --tests | --engine] SCRIPT [--no-install] [arguments…]'
+    )
   }
 
   process.env.PATH = [process.env.PATH ?? '', ...serverFolders].filter(Boolean).join(delimiter)
@@ -47,7 +58,10 @@ async function main() {
   process.exitCode = await runScript(nodePath, words)
 }
 
-/** What cannot be installed ends it at once; what must not be is named together, so that nobody has to try again for the next one. */
+/**
+ * What cannot be installed ends it at once; what must not be is named together, so that nobody has to try again for the
+ * next one.
+ */
 function ensureAll(ensures, mayInstall) {
   const missing = []
   const results = ensures.map(ensure => {
@@ -66,15 +80,19 @@ function ensureAll(ensures, mayInstall) {
 function runScript(nodePath, words) {
   // Were we killed with SIGKILL, the script would go on without a terminal; this way it is asked to stop.
   const setpriv = findExecutable('setpriv')
-  const command = [...setpriv ? [setpriv, '--pdeathsig', 'SIGTERM', '--'] : [], nodePath, ...words]
+  const command = [...(setpriv ? [setpriv, '--pdeathsig', 'SIGTERM', '--'] : []), nodePath, ...words]
   const child = spawn(command[0], command.slice(1), { stdio: 'inherit' })
   process.on('SIGTERM', () => child.kill('SIGTERM'))
   process.on('SIGHUP', () => child.kill('SIGHUP'))
   // Ctrl-C goes to every process of the terminal, the script included: handing it on would look like a second Ctrl-C.
-  process.on('SIGINT', () => { if (!process.stdin.isTTY) child.kill('SIGINT') })
+  process.on('SIGINT', () => {
+    if (!process.stdin.isTTY) child.kill('SIGINT')
+  })
   return new Promise((resolve, reject) => {
     child.on('error', reject)
-    child.on('exit', (code, signal) => { resolve(code ?? 128 + constants.signals[signal]) })
+    child.on('exit', (code, signal) => {
+      resolve(code ?? 128 + constants.signals[signal])
+    })
   })
 }
 

@@ -13,9 +13,9 @@ export type StackLayout = Pick<StackOptions, 'environment' | 'redisArguments'> &
   gateways: number
   workers: number
   monitors: number
-  processorUrls: { default: string, fallback: string }
+  processorUrls: { default: string; fallback: string }
   /** Undefined when the processors run elsewhere. */
-  modelPorts: { default: number, fallback: number } | undefined
+  modelPorts: { default: number; fallback: number } | undefined
   /** Where parts answer GET /metrics, by the part's name; those without a port don't. */
   metricsPorts: Record<string, number | undefined>
 }
@@ -52,11 +52,17 @@ export function planStack(layout: StackLayout): PartPlan[][] {
     const port = layout.metricsPorts[name]
     return port === undefined ? {} : { [variable]: `127.0.0.1:${port}` }
   }
-  const service = (name: string, role: Role, entryFile: string, environment: Environment) => plan(name, {
-    command: process.execPath,
-    arguments: [entryFile],
-    environment: { ...baseEnvironment(), ...environment, ...metricsAddress(name, 'METRICS_LISTEN'), ...layout.environment?.[role] }
-  })
+  const service = (name: string, role: Role, entryFile: string, environment: Environment) =>
+    plan(name, {
+      command: process.execPath,
+      arguments: [entryFile],
+      environment: {
+        ...baseEnvironment(),
+        ...environment,
+        ...metricsAddress(name, 'METRICS_LISTEN'),
+        ...layout.environment?.[role]
+      }
+    })
   const model = (name: string, fee: string, port: number) => {
     const environment = { LISTEN: `127.0.0.1:${port}`, FEE: fee, JOURNAL: join(directory, `${name}.journal`) }
     return service(name, 'processor', 'test/support/processor/main.ts', environment)
@@ -65,26 +71,35 @@ export function planStack(layout: StackLayout): PartPlan[][] {
   const redis = plan('redis', {
     command: 'redis-server',
     arguments: [
-      join(repository, 'compose/redis.conf'), '--unixsocket', redisPath, '--dir', join(directory, 'redis'),
-      ...layout.redisArguments ?? []
+      join(repository, 'compose/redis.conf'),
+      '--unixsocket',
+      redisPath,
+      '--dir',
+      join(directory, 'redis'),
+      ...(layout.redisArguments ?? [])
     ],
     environment: { ...baseEnvironment(), ...layout.environment?.redis },
     isReady: () => redisAnswers(redisPath)
   })
-  const models = modelPorts === undefined ? [] : [
-    model('processor-default', '0.05', modelPorts.default),
-    model('processor-fallback', '0.15', modelPorts.fallback)
-  ]
+  const models =
+    modelPorts === undefined
+      ? []
+      : [
+          model('processor-default', '0.05', modelPorts.default),
+          model('processor-fallback', '0.15', modelPorts.fallback)
+        ]
   const REDIS_URL = `unix:${redisPath}`
   const processors = { DEFAULT_PROCESSOR_URL: processorUrls.default, FALLBACK_PROCESSOR_URL: processorUrls.fallback }
   const gateways = gatewayPaths.map((path, index) => {
     const name = `gateway-${index + 1}`
     return service(name, 'gateway', 'gateway/main.ts', { REDIS_URL, LISTEN: `unix:${path}`, GATEWAY_NAME: name })
   })
-  const workers = numbered(layout.workers).map(n => `worker-${n}`).map(name =>
-    service(name, 'worker', 'processor-worker/main.ts', { REDIS_URL, ...processors, WORKER_NAME: name }))
-  const monitors = numbered(layout.monitors).map(n => `monitor-${n}`).map(name =>
-    service(name, 'monitor', 'health-monitor/main.ts', { REDIS_URL, ...processors, MONITOR_NAME: name }))
+  const workers = numbered(layout.workers)
+    .map(n => `worker-${n}`)
+    .map(name => service(name, 'worker', 'processor-worker/main.ts', { REDIS_URL, ...processors, WORKER_NAME: name }))
+  const monitors = numbered(layout.monitors)
+    .map(n => `monitor-${n}`)
+    .map(name => service(name, 'monitor', 'health-monitor/main.ts', { REDIS_URL, ...processors, MONITOR_NAME: name }))
   const haproxy = plan('haproxy', {
     command: 'haproxy',
     // -db: in the foreground, so that its pid and its signals are the balancer's own.
@@ -113,7 +128,7 @@ function assertSocketPathFits(path: string): void {
 /** Nothing else of the user's shell may change how a part behaves. */
 function baseEnvironment(): Environment {
   const names = ['PATH', 'HOME', 'TZ', 'LANG']
-  return Object.fromEntries(names.flatMap(name => process.env[name] === undefined ? [] : [[name, process.env[name]]]))
+  return Object.fromEntries(names.flatMap(name => (process.env[name] === undefined ? [] : [[name, process.env[name]]])))
 }
 
 function numbered(count: number): number[] {

@@ -22,10 +22,13 @@ export type StackOptions = {
   /** 1 if missing. */
   monitors?: number
   /** URLs of processors that run already; if missing, two models are started. */
-  processors?: { default: string, fallback: string }
+  processors?: { default: string; fallback: string }
   /** Where the models listen; free ports if missing. */
-  processorPorts?: { default: number, fallback: number }
-  /** Where parts answer GET /metrics on the loopback address, by the part's name, e.g. { haproxy: 9101 }; none if missing. */
+  processorPorts?: { default: number; fallback: number }
+  /**
+   * Where parts answer GET /metrics on the loopback address, by the part's name, e.g. { haproxy: 9101 }; none if
+   * missing.
+   */
   metricsPorts?: Record<string, number | undefined>
   /** Added to what the parts of a role get; parts see nothing else of our own environment but PATH, HOME, TZ, LANG. */
   environment?: Partial<Record<Role, Environment>>
@@ -44,7 +47,7 @@ export type Stack = {
   url: string
   /** Redis's unix socket. */
   redisPath: string
-  processorUrls: { default: string, fallback: string }
+  processorUrls: { default: string; fallback: string }
   /** In order of start: redis, processor-default, processor-fallback, gateway-1…, worker-1…, monitor-1…, haproxy. */
   parts: ReadonlyMap<string, Part>
   /** One of `parts`; throws when there is none of this name. */
@@ -72,7 +75,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
   const { promise: crashed, resolve: crash } = Promise.withResolvers<Crash>()
   let isStopping = false
-  const parts = createParts(groups.flat(), (part, exit) => { if (!isStopping) crash({ part, ...exit }) })
+  const parts = createParts(groups.flat(), (part, exit) => {
+    if (!isStopping) crash({ part, ...exit })
+  })
   const stack: Stack = {
     url: `http://127.0.0.1:${layout.port}`,
     redisPath,
@@ -101,10 +106,15 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
   try {
     for (const group of groups) {
-      await untilAborted(options.signal, Promise.all(group.map(async ({ name }) => {
-        await stack.part(name).start()
-        options.onReady?.(name)
-      })))
+      await untilAborted(
+        options.signal,
+        Promise.all(
+          group.map(async ({ name }) => {
+            await stack.part(name).start()
+            options.onReady?.(name)
+          })
+        )
+      )
     }
   } catch (error) {
     await stack.stop()
@@ -114,8 +124,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 }
 
 async function chooseLayout(options: StackOptions): Promise<StackLayout> {
-  const modelPorts = options.processors !== undefined ? undefined
-    : options.processorPorts ?? { default: await findFreePort(), fallback: await findFreePort() }
+  const modelPorts =
+    options.processors !== undefined
+      ? undefined
+      : (options.processorPorts ?? { default: await findFreePort(), fallback: await findFreePort() })
   return {
     gateways: 2,
     workers: 1,
@@ -133,19 +145,25 @@ async function chooseLayout(options: StackOptions): Promise<StackLayout> {
 }
 
 function createParts(plans: PartPlan[], onCrash: (part: string, exit: Exit) => void): Map<string, Part> {
-  return new Map(plans.map(plan => {
-    // Emptied here, then only appended to, so that a log tells one run of the stack with all restarts of its parts.
-    writeFileSync(plan.logPath, '')
-    const part = new Part(plan)
-    part.onCrash = exit => { onCrash(plan.name, exit) }
-    return [plan.name, part]
-  }))
+  return new Map(
+    plans.map(plan => {
+      // Emptied here, then only appended to, so that a log tells one run of the stack with all restarts of its parts.
+      writeFileSync(plan.logPath, '')
+      const part = new Part(plan)
+      part.onCrash = exit => {
+        onCrash(plan.name, exit)
+      }
+      return [plan.name, part]
+    })
+  )
 }
 
 async function untilAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
   if (signal === undefined) return await work
   const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const abort = () => { reject(signal.reason as Error) }
+  const abort = () => {
+    reject(signal.reason as Error)
+  }
   if (signal.aborted) abort()
   signal.addEventListener('abort', abort, { once: true })
   try {

@@ -3,7 +3,14 @@ import { GATEWAY_RULES, GATEWAY_VARIABLES } from '../../gateway/config.ts'
 import { MONITOR_RULES, MONITOR_VARIABLES } from '../../health-monitor/config.ts'
 import { WORKER_RULES, WORKER_VARIABLES } from '../../processor-worker/config.ts'
 import {
-  ConfigError, describeVariables, integer, oneOf, optionalText, problemsIn, readConfig, type Variables
+  ConfigError,
+  describeVariables,
+  integer,
+  oneOf,
+  optionalText,
+  problemsIn,
+  readConfig,
+  type Variables
 } from '../../shared/config.ts'
 import { COMMON_VARIABLES } from '../../shared/lifecycle.ts'
 import type { Environment, Role } from './stack.ts'
@@ -18,31 +25,55 @@ export const START_VARIABLES = {
   port: integer('PORT', { default: 9_999, min: 1, max: 65_535, unit: 'TCP port', about: 'Where HAProxy takes HTTP.' }),
   directory: {
     ...optionalText('DATA_DIRECTORY', {
-      wants: 'the path of a folder', pattern: /./, about: 'Queue, books, sockets and logs. They survive a restart.'
+      wants: 'the path of a folder',
+      pattern: /./,
+      about: 'Queue, books, sockets and logs. They survive a restart.'
     }),
     default: '.data'
   },
   redisMemoryMb: integer('REDIS_MEMORY_MB', {
-    default: 1_024, min: 8, max: 1_048_576, unit: 'MB', about: 'What Redis may use. When it is full, payments get 503 and nothing is forgotten.'
+    default: 1_024,
+    min: 8,
+    max: 1_048_576,
+    unit: 'MB',
+    about: 'What Redis may use. When it is full, payments get 503 and nothing is forgotten.'
   }),
   metricsPort: integer('METRICS_PORT', {
-    default: 0, min: 0, max: 65_530, unit: 'TCP port',
-    about: 'The first of five ports on 127.0.0.1 for GET /metrics: HAProxy, gateway-1, gateway-2, worker-1, monitor-1. 0: none.'
+    default: 0,
+    min: 0,
+    max: 65_530,
+    unit: 'TCP port',
+    about:
+      'The first of five ports on 127.0.0.1 for GET /metrics: HAProxy, gateway-1, gateway-2, worker-1, monitor-1. 0: none.'
   }),
   appendFsync: oneOf('APPENDFSYNC', ['always', 'everysec', 'no'], {
     default: 'always',
-    about: 'When Redis syncs its log to the disk. Only always loses nothing, whatever dies; docs/guarantees.md has what the others can lose.'
+    about:
+      'When Redis syncs its log to the disk. Only always loses nothing, whatever dies; docs/guarantees.md has what the others can lose.'
   }),
   defaultProcessor: optionalText('DEFAULT_PROCESSOR_URL', {
-    wants: 'the URL of a processor', pattern: /./, about: 'A processor to use instead of the models; set both or none.'
+    wants: 'the URL of a processor',
+    pattern: /./,
+    about: 'A processor to use instead of the models; set both or none.'
   }),
   fallbackProcessor: optionalText('FALLBACK_PROCESSOR_URL', {
-    wants: 'the URL of a processor', pattern: /./, about: 'See DEFAULT_PROCESSOR_URL.'
+    wants: 'the URL of a processor',
+    pattern: /./,
+    about: 'See DEFAULT_PROCESSOR_URL.'
   })
 }
 
 // Which part listens where, and who it talks to, is the stack's own business.
-const wiring = ['REDIS_URL', 'LISTEN', 'METRICS_LISTEN', 'GATEWAY_NAME', 'WORKER_NAME', 'MONITOR_NAME', 'DEFAULT_PROCESSOR_URL', 'FALLBACK_PROCESSOR_URL']
+const wiring = [
+  'REDIS_URL',
+  'LISTEN',
+  'METRICS_LISTEN',
+  'GATEWAY_NAME',
+  'WORKER_NAME',
+  'MONITOR_NAME',
+  'DEFAULT_PROCESSOR_URL',
+  'FALLBACK_PROCESSOR_URL'
+]
 
 const services: Partial<Record<Role, Variables>> = {
   gateway: withoutWiring({ ...GATEWAY_VARIABLES, ...COMMON_VARIABLES }),
@@ -53,7 +84,7 @@ const services: Partial<Record<Role, Variables>> = {
 export type StartSettings = {
   port: number
   directory: string
-  processors?: { default: string, fallback: string }
+  processors?: { default: string; fallback: string }
   metricsPorts: Record<string, number>
   environment: Partial<Record<Role, Environment>>
   redisArguments: string[]
@@ -61,7 +92,10 @@ export type StartSettings = {
   graceMs: number
 }
 
-/** @throws ConfigError that names every variable that is not usable and those that contradict each other, before any part is started. */
+/**
+ * @throws ConfigError that names every variable that is not usable and those that contradict each other, before any
+ *   part is started.
+ */
 export function readStartSettings(environment: NodeJS.ProcessEnv): StartSettings {
   const handedOn = Object.fromEntries(Object.entries(environment).filter(([name]) => !wiring.includes(name)))
   const problems = new Set([
@@ -72,16 +106,21 @@ export function readStartSettings(environment: NodeJS.ProcessEnv): StartSettings
     ...problemsIn(MONITOR_VARIABLES, handedOn, MONITOR_RULES)
   ])
   if (problems.size > 0) throw new ConfigError([...problems].join('\n'))
-  const { port, directory, redisMemoryMb, metricsPort, appendFsync, defaultProcessor, fallbackProcessor } = readConfig(START_VARIABLES, environment)
+  const { port, directory, redisMemoryMb, metricsPort, appendFsync, defaultProcessor, fallbackProcessor } = readConfig(
+    START_VARIABLES,
+    environment
+  )
   if ((defaultProcessor === null) !== (fallbackProcessor === null)) {
     throw new ConfigError('set both DEFAULT_PROCESSOR_URL and FALLBACK_PROCESSOR_URL, or none to use the models')
   }
   return {
     port,
     directory: directory ?? START_VARIABLES.directory.default,
-    ...defaultProcessor === null || fallbackProcessor === null ? {}
-      : { processors: { default: defaultProcessor, fallback: fallbackProcessor } },
-    metricsPorts: metricsPort === 0 ? {} : Object.fromEntries(METERED_PARTS.map((part, index) => [part, metricsPort + index])),
+    ...(defaultProcessor === null || fallbackProcessor === null
+      ? {}
+      : { processors: { default: defaultProcessor, fallback: fallbackProcessor } }),
+    metricsPorts:
+      metricsPort === 0 ? {} : Object.fromEntries(METERED_PARTS.map((part, index) => [part, metricsPort + index])),
     redisArguments: ['--maxmemory', `${redisMemoryMb}mb`, '--appendfsync', appendFsync],
     environment: mapValues(services, variables => pick(environment, variables)),
     graceMs: readConfig(COMMON_VARIABLES, environment).drainMs + 3_000
@@ -95,15 +134,19 @@ Redis, two gateways behind HAProxy, a worker, a health monitor, and models of th
 ${MODEL_PORTS.default} and ${MODEL_PORTS.fallback}. They listen on 127.0.0.1 only.\n
   npm start -- --no-install   installs nothing: ends with exit code 2 and says what is missing, and how to install it\n
 Environment:\n${describeVariables(START_VARIABLES)}
-${Object.entries(services).map(([role, variables]) => section(role, withoutCommon(variables))).join('\n')}
+${Object.entries(services)
+  .map(([role, variables]) => section(role, withoutCommon(variables)))
+  .join('\n')}
 ${section('gateway, worker and health monitor', COMMON_VARIABLES)}`
 }
 
 function pick(environment: NodeJS.ProcessEnv, variables: Variables): Environment {
-  return Object.fromEntries(Object.values(variables).flatMap(({ name }) => {
-    const value = environment[name]
-    return value === undefined ? [] : [[name, value]]
-  }))
+  return Object.fromEntries(
+    Object.values(variables).flatMap(({ name }) => {
+      const value = environment[name]
+      return value === undefined ? [] : [[name, value]]
+    })
+  )
 }
 
 function mapValues<T, U>(record: Record<string, T>, change: (value: T) => U): Record<string, U> {

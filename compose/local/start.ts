@@ -38,7 +38,9 @@ async function main(): Promise<number> {
 async function run(settings: StartSettings): Promise<number> {
   const wanted = new AbortController()
   const { promise: stopRequested, resolve: requestStop } = Promise.withResolvers<undefined>()
-  let onSecondSignal = (): void => { process.exit(130) }
+  let onSecondSignal = (): void => {
+    process.exit(130)
+  }
   let firstSignalMs: number | undefined
   const onSignal = () => {
     if (firstSignalMs === undefined) {
@@ -55,13 +57,20 @@ async function run(settings: StartSettings): Promise<number> {
   let stack: Stack
   try {
     stack = await startStack({
-      ...settings, processorPorts: MODEL_PORTS, signal: wanted.signal, onReady: name => { console.log(`  ${name}`) }
+      ...settings,
+      processorPorts: MODEL_PORTS,
+      signal: wanted.signal,
+      onReady: name => {
+        console.log(`  ${name}`)
+      }
     })
   } catch (error) {
     if (wanted.signal.aborted) return 0
     throw error
   }
-  onSecondSignal = () => { void stack.kill().finally(() => process.exit(130)) }
+  onSecondSignal = () => {
+    void stack.kill().finally(() => process.exit(130))
+  }
 
   console.log(describeUse(settings, stack))
   const stopEcho = echoWarnings(stack)
@@ -83,24 +92,30 @@ async function run(settings: StartSettings): Promise<number> {
 }
 
 async function assertPortsFree({ port, processors }: StartSettings): Promise<void> {
-  if (!await isPortFree(port)) {
+  if (!(await isPortFree(port))) {
     throw new ConfigError(`port ${port} is taken or not permitted: free it, or move it, e.g. PORT=9998 npm start`)
   }
   if (processors !== undefined) return
   for (const modelPort of Object.values(MODEL_PORTS)) {
     if (await isPortFree(modelPort)) continue
-    throw new ConfigError(`port ${modelPort}, where a model of a processor listens, is taken or not permitted: ` +
-      'free it, or, if the processors run already, name them, e.g.\n  ' +
-      'DEFAULT_PROCESSOR_URL=http://127.0.0.1:8001 FALLBACK_PROCESSOR_URL=http://127.0.0.1:8002 npm start')
+    throw new ConfigError(
+      `port ${modelPort}, where a model of a processor listens, is taken or not permitted: ` +
+        'free it, or, if the processors run already, name them, e.g.\n  ' +
+        'DEFAULT_PROCESSOR_URL=http://127.0.0.1:8001 FALLBACK_PROCESSOR_URL=http://127.0.0.1:8002 npm start'
+    )
   }
 }
 
 function echoWarnings(stack: Stack): () => void {
-  const ends = [...stack.parts.values()].map(({ name, logPath }) => followLog(logPath, 200, line => {
-    const warning = warningIn(line)
-    if (warning !== undefined) console.log(`${name}  ${warning}`)
-  }))
-  return () => { for (const end of ends) end() }
+  const ends = [...stack.parts.values()].map(({ name, logPath }) =>
+    followLog(logPath, 200, line => {
+      const warning = warningIn(line)
+      if (warning !== undefined) console.log(`${name}  ${warning}`)
+    })
+  )
+  return () => {
+    for (const end of ends) end()
+  }
 }
 
 function describeUse({ port, directory }: StartSettings, stack: Stack): string {

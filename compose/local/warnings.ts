@@ -10,7 +10,9 @@ export function warningIn(line: string): string | undefined {
   if (entry !== undefined) {
     const level = pinoLevels[Number(entry.level)]
     if (level === undefined) return undefined
-    const details = Object.entries(entry).filter(([name]) => !plumbing.has(name)).map(describe)
+    const details = Object.entries(entry)
+      .filter(([name]) => !plumbing.has(name))
+      .map(describe)
     return [`${level}: ${String(entry.msg)}`, ...details].join('  ')
   }
   // HAProxy: "[WARNING]  (1234) : Server gateways/gateway-1 is DOWN, …"

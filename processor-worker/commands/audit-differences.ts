@@ -20,7 +20,10 @@ export function differenceOf({ ours, theirs }: PaymentFacts): string | undefined
   }
   const other = ours.processor === 'default' ? 'fallback' : 'default'
   const booked = theirs[ours.processor]
-  if (!booked) return theirs[other] ? `counted at ${ours.processor}, booked at ${other}` : `counted at ${ours.processor}, booked nowhere`
+  if (!booked)
+    return theirs[other]
+      ? `counted at ${ours.processor}, booked at ${other}`
+      : `counted at ${ours.processor}, booked nowhere`
   if (booked.cents !== ours.cents) return `counted with ${ours.cents} cents, booked with ${booked.cents}`
   if (booked.requestedAtMs !== ours.requestedAtMs) {
     return `counted at ${new Date(ours.requestedAtMs).toISOString()}, booked at ${new Date(booked.requestedAtMs).toISOString()}`

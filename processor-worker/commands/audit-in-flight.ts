@@ -2,8 +2,8 @@ import { centsFromDecimal, centsFromDigits } from '../../shared/money.ts'
 import { isProcessorName, PROCESSOR_NAMES, type Payment, type ProcessorName } from '../../shared/payment.ts'
 import type { LookupOutcome } from '../outcome.ts'
 
-// A payment in flight is not in our books, and may be in its processor's. Which of both is found out for each by itself: what a processor
-// has of it both before and after it told the sum of its books, it had in that sum.
+// A payment in flight is not in our books, and may be in its processor's. Which of both is found out for each by
+// itself: what a processor has of it both before and after it told the sum of its books, it had in that sum.
 
 /** Both ends included. */
 export type Range = { fromMs: number; toMs: number }
@@ -42,7 +42,8 @@ export function choiceOfRecord(record: string): InFlight['choice'] {
 
 /** { name, value, … } of an entry of the queue. */
 export function paymentOfEntry(fields: readonly string[]): Payment | undefined {
-  const value = (name: string) => fields[fields.findIndex((field, index) => index % 2 === 0 && field === name) + 1] ?? ''
+  const value = (name: string) =>
+    fields[fields.findIndex((field, index) => index % 2 === 0 && field === name) + 1] ?? ''
   const [correlationId, cents] = [value('correlationId'), centsFromDigits(value('cents'))]
   return UUID.test(correlationId) && cents !== undefined ? { correlationId, cents } : undefined
 }
@@ -69,17 +70,33 @@ export function mayBeIn({ fromMs, toMs }: Range, choice: InFlight['choice']): bo
  * @param before the answers from before the processors told their sums, @param after those from afterwards
  * @param isStillOnRecord whether its record was the same after all of that: only then must no other processor have it
  */
-export function judge({ choice }: Pick<InFlight, 'choice'>, before: Answers, after: Answers, range: Range, isStillOnRecord: boolean): Judgement {
+export function judge(
+  { choice }: Pick<InFlight, 'choice'>,
+  before: Answers,
+  after: Answers,
+  range: Range,
+  isStillOnRecord: boolean
+): Judgement {
   const states = PROCESSOR_NAMES.map(processor => ({ processor, ...stateOf(before[processor], after[processor]) }))
   const stored = states.filter(({ kind }) => kind === 'stored')
   const isOwn = (processor: ProcessorName) => choice === undefined || choice.processor === processor
   const elsewhere = stored.find(({ processor }) => !isOwn(processor))
   const isMoved = stored.length === 1 && elsewhere !== undefined && !isStillOnRecord
   return {
-    booked: states.flatMap(({ processor, ...state }) => state.kind === 'stored' && isOwn(processor) && isIn(range, state.requestedAtMs) ? [{ processor, cents: state.cents }] : []),
-    unclear: states.filter(({ kind, processor }) => kind === 'unclear' || (isMoved && processor === elsewhere.processor)).map(({ processor }) => processor),
-    difference: stored.length === PROCESSOR_NAMES.length ? 'booked at both processors'
-      : elsewhere !== undefined && choice !== undefined && isStillOnRecord ? `in flight at ${choice.processor}, booked at ${elsewhere.processor}` : undefined
+    booked: states.flatMap(({ processor, ...state }) =>
+      state.kind === 'stored' && isOwn(processor) && isIn(range, state.requestedAtMs)
+        ? [{ processor, cents: state.cents }]
+        : []
+    ),
+    unclear: states
+      .filter(({ kind, processor }) => kind === 'unclear' || (isMoved && processor === elsewhere.processor))
+      .map(({ processor }) => processor),
+    difference:
+      stored.length === PROCESSOR_NAMES.length
+        ? 'booked at both processors'
+        : elsewhere !== undefined && choice !== undefined && isStillOnRecord
+          ? `in flight at ${choice.processor}, booked at ${elsewhere.processor}`
+          : undefined
   }
 }
 
@@ -90,14 +107,18 @@ function stateOf(before: LookupOutcome, after: LookupOutcome): State {
   if (before.kind !== 'stored' || after.kind !== 'stored') return { kind: 'unclear' }
   const cents = centsFromDecimal(before.amount)
   const isSame = before.requestedAtMs === after.requestedAtMs && before.amount === after.amount
-  return cents !== undefined && isSame ? { kind: 'stored', cents, requestedAtMs: after.requestedAtMs } : { kind: 'unclear' }
+  return cents !== undefined && isSame
+    ? { kind: 'stored', cents, requestedAtMs: after.requestedAtMs }
+    : { kind: 'unclear' }
 }
 
 function isIn({ fromMs, toMs }: Range, timeMs: number): boolean {
   return timeMs >= fromMs && timeMs <= toMs
 }
 
-/** Whether a processor may have just so much more than we, if it has some of these payments, of which nobody can tell. */
+/**
+ * Whether a processor may have just so much more than we, if it has some of these payments, of which nobody can tell.
+ */
 export function mayBeSomeOf(cents: readonly number[], more: { requests: bigint; cents: bigint }): boolean {
   if (more.requests < 0n || more.requests > BigInt(cents.length)) return false
   const rising = [...cents].sort((a, b) => a - b)

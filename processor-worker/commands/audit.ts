@@ -8,7 +8,7 @@ import { readBooks } from '../../shared/redis/books.ts'
 import { connectRedis } from '../../shared/redis/connect.ts'
 import { exactSinceOf } from '../../shared/redis/functions.ts'
 import { loadLibrary } from '../../shared/redis/library.ts'
-import { leftOutLong, renderAuditResult, type AuditResult } from '../../shared/report/audit-result.ts'
+import { leftOutLong, renderAuditResult, type AuditResult } from '../../shared/watching/audit-result.ts'
 import { compareEach } from './audit-each.ts'
 import type { Range } from './audit-in-flight.ts'
 import { isEqual, renderJson, renderReport, resultOf, type AuditFindings } from './audit-report.ts'
@@ -42,7 +42,13 @@ const JUST_STAMPED_MS = 2_000
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
-    options: { from: { type: 'string' }, to: { type: 'string' }, deep: { type: 'boolean' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } }
+    options: {
+      from: { type: 'string' },
+      to: { type: 'string' },
+      deep: { type: 'boolean' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' }
+    }
   })
   if (values.help === true) {
     console.log(USAGE)
@@ -52,12 +58,18 @@ async function main(): Promise<number> {
   const config = readConfig(AUDIT_VARIABLES, process.env)
   const redis = await connectRedis(config.redisUrl, 'audit', TIMEOUT_MS, createLog('audit', 'silent'), REDIS_WITHIN_MS)
   const processor = (origin: string) => createAuditedProcessor(origin, config.token ?? '', TIMEOUT_MS)
-  const processors = { default: processor(config.defaultProcessorUrl), fallback: processor(config.fallbackProcessorUrl) }
+  const processors = {
+    default: processor(config.defaultProcessorUrl),
+    fallback: processor(config.fallbackProcessorUrl)
+  }
   try {
     await loadLibrary(redis)
     const untilMs = Date.now() - JUST_STAMPED_MS
     const range = { fromMs: given.fromMs ?? 0, toMs: given.toMs ?? untilMs }
-    const findings = await audit(redis, createKeys(), processors, range, { isOver: range.toMs <= untilMs, isDeep: values.deep === true })
+    const findings = await audit(redis, createKeys(), processors, range, {
+      isOver: range.toMs <= untilMs,
+      isDeep: values.deep === true
+    })
     console.log(values.json === true ? renderJson(findings) : renderReport(findings))
     const result = resultOf(findings)
     if (given.fromMs === undefined && given.toMs === undefined) await leaveResult(redis, createKeys(), result)
@@ -75,7 +87,11 @@ function timeOf(option: string, text: string | undefined): number | undefined {
 }
 
 async function audit(
-  redis: Redis, keys: Keys, processors: AuditedProcessors, range: Range, { isOver, isDeep }: { isOver: boolean; isDeep: boolean }
+  redis: Redis,
+  keys: Keys,
+  processors: AuditedProcessors,
+  range: Range,
+  { isOver, isDeep }: { isOver: boolean; isDeep: boolean }
 ): Promise<AuditFindings> {
   const compared = await compareTotals({ redis, keys, processors, range, isOver })
   const { inFlight } = compared
@@ -83,16 +99,21 @@ async function audit(
   const each = isDeep ? await compareAll() : undefined
   if (isDeep && isOver && haveShrunk(ours, (await readBooks(redis, keys, range)).totals)) throw booksChanged()
   const differences = [
-    ...inFlight.flatMap(({ payment, difference }) => payment && difference !== undefined ? [{ correlationId: payment.correlationId, difference }] : []),
-    ...each?.differences ?? []
+    ...inFlight.flatMap(({ payment, difference }) =>
+      payment && difference !== undefined ? [{ correlationId: payment.correlationId, difference }] : []
+    ),
+    ...(each?.differences ?? [])
   ]
   return { ...compared, range, atMs: Date.now(), each, differences, unsettledCount: await redis.xlen(keys.queue) }
 
   async function compareAll() {
-    const looked = new Set(inFlight.flatMap(({ payment }) => payment ? [payment.correlationId] : []))
+    const looked = new Set(inFlight.flatMap(({ payment }) => (payment ? [payment.correlationId] : [])))
     const result = await compareEach(rememberedPayments(redis, keys), processors, range, looked)
     // What was settled after the sums were read was compared as well.
-    return { ...result, ofCount: Math.max(Number(ours.default.requests + ours.fallback.requests), result.comparedCount) }
+    return {
+      ...result,
+      ofCount: Math.max(Number(ours.default.requests + ours.fallback.requests), result.comparedCount)
+    }
   }
 }
 
@@ -102,7 +123,9 @@ async function leaveResult(redis: Redis, keys: Keys, result: AuditResult): Promi
     const replies = await redis.multi().del(keys.audit).hset(keys.audit, renderAuditResult(result)).exec()
     for (const [error] of replies ?? []) if (error) throw error
   } catch (error) {
-    console.error(`audit: its result could not be left in Redis: ${error instanceof Error ? error.message : String(error)}`)
+    console.error(
+      `audit: its result could not be left in Redis: ${error instanceof Error ? error.message : String(error)}`
+    )
   }
 }
 
@@ -110,8 +133,14 @@ try {
   process.exitCode = await main()
 } catch (error) {
   const exactSince = exactSinceOf(error)
-  console.error(`audit: ${exactSince !== undefined
-    ? `before ${exactSince} the books are exact to the minute: --from must be a whole minute, --to the last millisecond of one`
-    : error instanceof Error ? error.message : String(error)}`)
+  console.error(
+    `audit: ${
+      exactSince !== undefined
+        ? `before ${exactSince} the books are exact to the minute: --from must be a whole minute, --to the last millisecond of one`
+        : error instanceof Error
+          ? error.message
+          : String(error)
+    }`
+  )
   process.exitCode = 2
 }

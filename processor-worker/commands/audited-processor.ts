@@ -23,10 +23,13 @@ export function createAuditedProcessor(origin: string, token: string, timeoutMs:
     async summary({ fromMs, toMs }) {
       const [from, to] = [new Date(fromMs).toISOString(), new Date(toMs).toISOString()]
       const { statusCode, body } = await pool.request({
-        path: `/admin/payments-summary?from=${from}&to=${to}`, method: 'GET', headers: { 'x-rinha-token': token }
+        path: `/admin/payments-summary?from=${from}&to=${to}`,
+        method: 'GET',
+        headers: { 'x-rinha-token': token }
       })
       const text = await body.text()
-      if (statusCode !== 200) throw new Error(`a processor answered ${statusCode} to the admin summary: is PROCESSOR_TOKEN right?`)
+      if (statusCode !== 200)
+        throw new Error(`a processor answered ${statusCode} to the admin summary: is PROCESSOR_TOKEN right?`)
       const { totalRequests, totalAmount } = JSON.parse(text) as { totalRequests: number; totalAmount: number }
       return { requests: BigInt(totalRequests), cents: BigInt(Math.round(totalAmount * 100)) }
     },

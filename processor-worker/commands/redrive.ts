@@ -37,22 +37,34 @@ const BECAME: Record<Redriven, string> = {
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
-    options: { all: { type: 'boolean' }, discard: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } }, allowPositionals: true
+    options: { all: { type: 'boolean' }, discard: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    allowPositionals: true
   })
   if (values.help === true) {
     console.log(USAGE)
     return 0
   }
-  if (values.discard === true && (values.all === true || positionals.length === 0)) throw new Error('--discard wants the ids of dead letters')
+  if (values.discard === true && (values.all === true || positionals.length === 0))
+    throw new Error('--discard wants the ids of dead letters')
   const config = readConfig(COMMAND_VARIABLES, process.env)
-  const redis = await connectRedis(config.redisUrl, 'redrive', TIMEOUT_MS, createLog('redrive', 'silent'), REDIS_WITHIN_MS)
+  const redis = await connectRedis(
+    config.redisUrl,
+    'redrive',
+    TIMEOUT_MS,
+    createLog('redrive', 'silent'),
+    REDIS_WITHIN_MS
+  )
   try {
     const keys = createKeys()
     await adoptIdPeriods(redis, keys)
     const functions = createFunctions(redis, keys, config.idRetentionHours)
     if (values.discard === true) return await discard(functions, positionals)
     if (values.all === true) return await redriveAll(functions)
-    if (positionals.length > 0) return await redriveSome(functions, positionals.map(text => text.toLowerCase()))
+    if (positionals.length > 0)
+      return await redriveSome(
+        functions,
+        positionals.map(text => text.toLowerCase())
+      )
     await show(functions)
     return 0
   } finally {
@@ -60,7 +72,10 @@ async function main(): Promise<number> {
   }
 }
 
-/** Page by page, the oldest first, up to the newest of the beginning: what is refused again meanwhile waits for the next time. */
+/**
+ * Page by page, the oldest first, up to the newest of the beginning: what is refused again meanwhile waits for the next
+ * time.
+ */
 async function* letters(functions: Functions): AsyncGenerator<DeadLetter> {
   const last = await functions.newestDeadLetter()
   if (last === undefined) return
@@ -91,8 +106,10 @@ async function redriveAll(functions: Functions): Promise<number> {
   const counts: Record<Redriven, number> = { redriven: 0, gone: 0, malformed: 0, known: 0 }
   for await (const letter of letters(functions)) counts[await redriveOne(functions, letter)] += 1
   console.log(`${counts.redriven} payments are back in the queue.`)
-  if (counts.malformed > 0) console.log(`${counts.malformed} dead letters stay: they are no payments. Without --all they are shown.`)
-  if (counts.known > 0) console.log(`${counts.known} dead letters stay: their ids were forgotten and have been accepted again.`)
+  if (counts.malformed > 0)
+    console.log(`${counts.malformed} dead letters stay: they are no payments. Without --all they are shown.`)
+  if (counts.known > 0)
+    console.log(`${counts.known} dead letters stay: their ids were forgotten and have been accepted again.`)
   return counts.malformed + counts.known > 0 ? 1 : 0
 }
 
@@ -111,7 +128,11 @@ async function redriveSome(functions: Functions, correlationIds: readonly string
 }
 
 async function discard(functions: Functions, letterIds: readonly string[]): Promise<number> {
-  const BECAME = { discarded: 'is forgotten', gone: 'is no dead letter', payment: 'stays: it is a payment, which can be redriven' }
+  const BECAME = {
+    discarded: 'is forgotten',
+    gone: 'is no dead letter',
+    payment: 'stays: it is a payment, which can be redriven'
+  }
   let isAllGone = true
   for (const letterId of letterIds) {
     const became = /^\d+-\d+$/.test(letterId) ? await functions.discard(letterId) : 'gone'
@@ -130,11 +151,20 @@ async function show(functions: Functions): Promise<void> {
   const payments = all.filter(letter => letter.kind === 'payment')
   const malformed = all.filter(letter => letter.kind === 'malformed')
   if (payments.length > 0) {
-    const rows = payments.map(({ correlationId, cents, reason, attempt }) => [correlationId, decimalFromCents(cents), reason, attempt])
+    const rows = payments.map(({ correlationId, cents, reason, attempt }) => [
+      correlationId,
+      decimalFromCents(cents),
+      reason,
+      attempt
+    ])
     console.log(renderTable(['payment', 'amount', 'reason', 'attempt'], rows))
   }
   if (malformed.length > 0) {
-    const rows = malformed.map(({ letterId, fields, reason }) => [letterId, fields.length > FIELDS_SHOWN ? `${fields.slice(0, FIELDS_SHOWN)}…` : fields, reason])
+    const rows = malformed.map(({ letterId, fields, reason }) => [
+      letterId,
+      fields.length > FIELDS_SHOWN ? `${fields.slice(0, FIELDS_SHOWN)}…` : fields,
+      reason
+    ])
     console.log(renderTable(['no payment', 'fields', 'reason'], rows))
   }
   if (all.length === PAGE) console.log(`These are the oldest ${PAGE}.`)

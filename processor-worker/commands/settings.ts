@@ -11,10 +11,18 @@ export const COMMAND_VARIABLES = {
 
 export const AUDIT_VARIABLES = {
   ...COMMAND_VARIABLES,
-  defaultProcessorUrl: httpOrigin('DEFAULT_PROCESSOR_URL', { default: 'http://127.0.0.1:8001', about: 'The cheaper processor.' }),
-  fallbackProcessorUrl: httpOrigin('FALLBACK_PROCESSOR_URL', { default: 'http://127.0.0.1:8002', about: 'The dearer processor.' }),
+  defaultProcessorUrl: httpOrigin('DEFAULT_PROCESSOR_URL', {
+    default: 'http://127.0.0.1:8001',
+    about: 'The cheaper processor.'
+  }),
+  fallbackProcessorUrl: httpOrigin('FALLBACK_PROCESSOR_URL', {
+    default: 'http://127.0.0.1:8002',
+    about: 'The dearer processor.'
+  }),
   token: optionalText('PROCESSOR_TOKEN', {
-    pattern: /^[\x21-\x7e]+$/, wants: 'visible characters', about: "The processors' admin token (header X-Rinha-Token)."
+    pattern: /^[\x21-\x7e]+$/,
+    wants: 'visible characters',
+    about: "The processors' admin token (header X-Rinha-Token)."
   })
 }
 

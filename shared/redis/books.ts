@@ -12,16 +12,19 @@ export type Books = {
 }
 
 /**
- * Reads both in one step: what a processor has booked and the totals lack is among what is in flight. The library must be loaded.
+ * Reads both in one step: what a processor has booked and the totals lack is among what is in flight. The library must
+ * be loaded.
  *
  * @throws ReplyError as Redis gave it, or a connection error
  */
 export async function readBooks(redis: Redis, keys: Keys, range: TimeRange): Promise<Books> {
   const { callKeys, args } = sumCall(keys, range)
-  const replies = await redis.multi()
-    .call('FCALL', `sum_${LIBRARY_VERSION}`, callKeys.length, ...callKeys, ...args)
-    .hgetall(keys.inFlight)
-    .exec() ?? []
+  const replies =
+    (await redis
+      .multi()
+      .call('FCALL', `sum_${LIBRARY_VERSION}`, callKeys.length, ...callKeys, ...args)
+      .hgetall(keys.inFlight)
+      .exec()) ?? []
   for (const [error] of replies) if (error) throw error
   return { totals: totalsOfSum(replies[0]?.[1]), records: replies[1]?.[1] as Record<string, string> }
 }

@@ -6,7 +6,8 @@ import type { Log } from '../log.ts'
 /** `redis://host:6379/0`, `rediss://…` for TLS, or `unix:/path/redis.sock`. */
 export const REDIS_URL: Variable<string> = {
   name: 'REDIS_URL',
-  about: 'The Redis that holds queue, totals and health. User and password may stand in the URL; they are never logged.',
+  about:
+    'The Redis that holds queue, totals and health. User and password may stand in the URL; they are never logged.',
   default: 'redis://127.0.0.1:6379',
   wants: 'redis://HOST:PORT, rediss://HOST:PORT or unix:/absolute/path.sock',
   isSecret: true,
@@ -18,7 +19,9 @@ export const REDIS_URL: Variable<string> = {
   }
 }
 
-/** Blocking commands block for a second, so a connection that says nothing for this long while it owes a reply is dead. */
+/**
+ * Blocking commands block for a second, so a connection that says nothing for this long while it owes a reply is dead.
+ */
 const SILENCE_MAX_MS = 5_000
 
 /**
@@ -26,23 +29,28 @@ const SILENCE_MAX_MS = 5_000
  * reply is lost. It never waits in a queue and is never sent twice, because only the caller knows whether
  * sending it again is safe. The client itself reconnects for ever.
  *
- * @param replyTimeoutMs a command without a reply is rejected after this time, and the connection with it; null for blocking commands
+ * @param replyTimeoutMs a command without a reply is rejected after this time, and the connection with it; null for
+ *   blocking commands
  * @throws the first connection's error, when Redis can't be reached within `readyWithinMs`
  */
 export async function connectRedis(
-  url: string, name: string, replyTimeoutMs: number | null, log: Log, readyWithinMs = 30_000
+  url: string,
+  name: string,
+  replyTimeoutMs: number | null,
+  log: Log,
+  readyWithinMs = 30_000
 ): Promise<Redis> {
   const redis = new Redis(url.replace(/^unix:/, ''), {
     connectionName: name,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
-    // The client would subscribe again by itself, but nobody catches its error when the connection is lost again at once,
-    // which ends the process: whoever subscribes does so at each 'ready'.
+    // The client would subscribe again by itself, but nobody catches its error when the connection is lost again at
+    // once, which ends the process: whoever subscribes does so at each 'ready'.
     autoResubscribe: false,
     maxRetriesPerRequest: 0,
     retryStrategy: attempts => Math.min(50 * attempts, 500),
-    // While Redis loads its log, ioredis asks again when Redis says it will be done, which is a guess: it waited ten seconds for
-    // one that took three.
+    // While Redis loads its log, ioredis asks again when Redis says it will be done, which is a guess: it waited ten
+    // seconds for one that took three.
     maxLoadingRetryTime: 500,
     connectTimeout: 2_000,
     protocol: 2,
@@ -59,12 +67,15 @@ export async function connectRedis(
     lostAtMs = performance.now()
     log.error({ connection: name, reason }, 'Redis lost')
   }
-  redis.on('error', (error: NodeJS.ErrnoException) => { noteLost(error.code ?? error.message) })
+  redis.on('error', (error: NodeJS.ErrnoException) => {
+    noteLost(error.code ?? error.message)
+  })
   redis.on('close', () => {
     if (redis.status !== 'end') noteLost('connection closed')
   })
   redis.on('ready', () => {
-    if (lostAtMs !== undefined) log.warn({ connection: name, afterMs: Math.round(performance.now() - lostAtMs) }, 'Redis back')
+    if (lostAtMs !== undefined)
+      log.warn({ connection: name, afterMs: Math.round(performance.now() - lostAtMs) }, 'Redis back')
     lostAtMs = undefined
   })
 

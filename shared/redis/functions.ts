@@ -62,13 +62,14 @@ const PERIODS_BEGUN_MAX = 10
  * The pipeline's functions in Redis, typed, their replies checked. Each is one atomic call; what each
  * guarantees stands with its code in library.lua. All throw what `callFunction` throws.
  *
- * @param idRetentionHours how long what is accepted or redriven here is remembered at least; who does neither may leave it out
+ * @param idRetentionHours how long what is accepted or redriven here is remembered at least; who does neither may leave
+ *   it out
  */
 export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) {
   const call = (name: string, callKeys: readonly string[], args: readonly (string | number)[]) =>
     callFunction(redis, name, callKeys, args)
   const hasGroup = async () => {
-    const groups = await redis.xinfo('GROUPS', keys.queue) as unknown[][]
+    const groups = (await redis.xinfo('GROUPS', keys.queue)) as unknown[][]
     return groups.some(group => group.includes(WORKER_GROUP))
   }
 
@@ -77,11 +78,17 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
   /** As ISO time; '' while nothing was forgotten. What settling was told last: it changes once a minute. */
   let exactSince = ''
   let attemptCount = 0
-  /** No two records of a worker are alike, whatever its clock does: a late refusal frees the attempt that it answers, and no other. */
+  /**
+   * No two records of a worker are alike, whatever its clock does: a late refusal frees the attempt that it answers,
+   * and no other.
+   */
   const newRecord = (worker: string, choice: Choice) => recordOf(worker, choice, ++attemptCount)
 
   /** Tries again for as long as the attempt finds no period that it can do with, each time after `begin`. */
-  const untilPeriodFits = async <T>(attempt: () => Promise<T>, begin: (nowMs: number, newestStartMs: number) => unknown): Promise<T> => {
+  const untilPeriodFits = async <T>(
+    attempt: () => Promise<T>,
+    begin: (nowMs: number, newestStartMs: number) => unknown
+  ): Promise<T> => {
     for (let begunCount = 0; ; begunCount++) {
       try {
         return await attempt()
@@ -94,10 +101,11 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
   }
 
   /** Begins periods until there is one that remembers for long enough. */
-  const inPeriod = (attempt: () => Promise<unknown>) => untilPeriodFits(attempt, (nowMs, newestStartMs) => {
-    const { name, startMs, endMs, forgottenMs } = periodFrom(nowMs, newestStartMs, idRetentionHours)
-    return call('begin_period', [keys.idPeriods], [name, startMs, endMs, forgottenMs, nowMs])
-  })
+  const inPeriod = (attempt: () => Promise<unknown>) =>
+    untilPeriodFits(attempt, (nowMs, newestStartMs) => {
+      const { name, startMs, endMs, forgottenMs } = periodFrom(nowMs, newestStartMs, idRetentionHours)
+      return call('begin_period', [keys.idPeriods], [name, startMs, endMs, forgottenMs, nowMs])
+    })
 
   return {
     /** Appends new payments in order, as long as there is room for `queuedMax`; tells of each what became of it. */
@@ -130,8 +138,16 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
      * wait afterwards, free for either processor; and which entries were no payments, and are dead letters now
      */
     async take(
-      worker: string, choice: Choice, countMax: number, only: { acceptedAgoMs?: number; leaveCount?: number } = {}
-    ): Promise<{ payments: TakenPayment[]; newestEntryId: string | undefined; waitingCount: number; malformed: MalformedEntry[] }> {
+      worker: string,
+      choice: Choice,
+      countMax: number,
+      only: { acceptedAgoMs?: number; leaveCount?: number } = {}
+    ): Promise<{
+      payments: TakenPayment[]
+      newestEntryId: string | undefined
+      waitingCount: number
+      malformed: MalformedEntry[]
+    }> {
       const record = newRecord(worker, choice)
       const args = [WORKER_GROUP, worker, record, countMax, only.acceptedAgoMs ?? '', only.leaveCount ?? 0]
       const reply = await call('take', [keys.queue, keys.inFlight, keys.deadLetters, keys.clock], args)
@@ -141,7 +157,10 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
         payments.push({ ...queuedPayment(flat, at), ...choice, record })
       }
       return {
-        payments, newestEntryId: newest === '' ? undefined : newest, waitingCount: wholeNumber(waiting), malformed: malformedEntries(malformed)
+        payments,
+        newestEntryId: newest === '' ? undefined : newest,
+        waitingCount: wholeNumber(waiting),
+        malformed: malformedEntries(malformed)
       }
     },
 
@@ -176,11 +195,18 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
     },
 
     /**
-     * Takes over what is pending for whoever had it. Each payment that may have been sent stays at its processor until it is
-     * settled; what nobody can have sent becomes free.
+     * Takes over what is pending for whoever had it. Each payment that may have been sent stays at its processor until
+     * it is settled; what nobody can have sent becomes free.
      */
-    async reclaim(worker: string, entryIds: readonly string[]): Promise<{ payments: TakenPayment[]; freedCount: number; malformed: MalformedEntry[] }> {
-      const reply = await call('reclaim', [keys.queue, keys.inFlight, keys.deadLetters], [WORKER_GROUP, worker, ...entryIds])
+    async reclaim(
+      worker: string,
+      entryIds: readonly string[]
+    ): Promise<{ payments: TakenPayment[]; freedCount: number; malformed: MalformedEntry[] }> {
+      const reply = await call(
+        'reclaim',
+        [keys.queue, keys.inFlight, keys.deadLetters],
+        [WORKER_GROUP, worker, ...entryIds]
+      )
       const [freedCount, malformed, ...flat] = textList(reply) as [unknown, unknown, ...string[]]
       const payments: TakenPayment[] = []
       for (let at = 0; at < flat.length; at += 4) {
@@ -190,16 +216,39 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
       return { payments, freedCount: wholeNumber(freedCount), malformed: malformedEntries(malformed) }
     },
 
-    /** Shows that `worker` lives; returns the time that decides, how many payments are pending for it, how many workers live, and the names of the dead. */
-    async beat(worker: string, deadAfterMs: number): Promise<{ nowMs: number; pendingCount: number; workerCount: number; deadWorkers: string[] }> {
+    /**
+     * Shows that `worker` lives; returns the time that decides, how many payments are pending for it, how many workers
+     * live, and the names of the dead.
+     */
+    async beat(
+      worker: string,
+      deadAfterMs: number
+    ): Promise<{ nowMs: number; pendingCount: number; workerCount: number; deadWorkers: string[] }> {
       const reply = await call('beat', [keys.queue, keys.workers, keys.clock], [WORKER_GROUP, worker, deadAfterMs])
-      const [nowMs, pendingCount, workerCount, ...deadWorkers] = textList(reply) as [unknown, unknown, unknown, ...string[]]
-      return { nowMs: Number(nowMs), pendingCount: wholeNumber(pendingCount), workerCount: wholeNumber(workerCount), deadWorkers }
+      const [nowMs, pendingCount, workerCount, ...deadWorkers] = textList(reply) as [
+        unknown,
+        unknown,
+        unknown,
+        ...string[]
+      ]
+      return {
+        nowMs: Number(nowMs),
+        pendingCount: wholeNumber(pendingCount),
+        workerCount: wholeNumber(workerCount),
+        deadWorkers
+      }
     },
 
     /** Up to `countMax` entry ids that are pending for a worker, oldest first, after this one. */
     async pending(worker: string, countMax: number, after?: string): Promise<string[]> {
-      const reply = await redis.xpending(keys.queue, WORKER_GROUP, after === undefined ? '-' : `(${after}`, '+', countMax, worker)
+      const reply = await redis.xpending(
+        keys.queue,
+        WORKER_GROUP,
+        after === undefined ? '-' : `(${after}`,
+        '+',
+        countMax,
+        worker
+      )
       return (reply as [string, ...unknown[]][]).map(([entryId]) => entryId)
     },
 
@@ -214,7 +263,8 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
      */
     async passOn(refused: TakenPayment, worker: string, choice: Choice): Promise<TakenPayment | undefined> {
       const record = `${newRecord(worker, choice)} ${LAST}`
-      const isOurs = wholeNumber(await call('pass_on', [keys.inFlight], [refused.entryId, refused.record, record])) === 1
+      const isOurs =
+        wholeNumber(await call('pass_on', [keys.inFlight], [refused.entryId, refused.record, record])) === 1
       return isOurs ? { ...refused, ...choice, record } : undefined
     },
 
@@ -226,7 +276,13 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
 
     /** Up to `countMax` dead letters, the oldest first, after the one with this id. */
     async deadLetters(countMax: number, after?: string): Promise<DeadLetter[]> {
-      const letters = await redis.xrange(keys.deadLetters, after === undefined ? '-' : `(${after}`, '+', 'COUNT', countMax)
+      const letters = await redis.xrange(
+        keys.deadLetters,
+        after === undefined ? '-' : `(${after}`,
+        '+',
+        'COUNT',
+        countMax
+      )
       return letters.map(([letterId, fields]) => deadLetterOf(letterId, fields))
     },
 
@@ -238,7 +294,10 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
     /** Puts a dead letter back into the queue. */
     async redrive({ letterId, correlationId }: { letterId: string; correlationId: string }): Promise<Redriven> {
       const callKeys = [keys.queue, keys.deadLetters, keys.clock, ...idKeys]
-      return oneOf(REDRIVEN, await inPeriod(() => call('redrive', callKeys, [letterId, retentionMs, digitsOf(correlationId)])))
+      return oneOf(
+        REDRIVEN,
+        await inPeriod(() => call('redrive', callKeys, [letterId, retentionMs, digitsOf(correlationId)]))
+      )
     },
 
     /** Forgets a dead letter that is no payment. */
@@ -254,13 +313,24 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
     /** Empties queue, in-flight records, dead letters, books, the last audit and the memory of ids, in one step. */
     async purge(): Promise<void> {
       const roots = PROCESSOR_NAMES.flatMap(processor => MEASURES.map(measure => keys.totals(processor, measure, '')))
-      const callKeys = [keys.queue, keys.inFlight, keys.deadLetters, keys.audit, keys.idPeriods, keys.totalsExactSince, keys.clock, ...roots]
+      const callKeys = [
+        keys.queue,
+        keys.inFlight,
+        keys.deadLetters,
+        keys.audit,
+        keys.idPeriods,
+        keys.totalsExactSince,
+        keys.clock,
+        ...roots
+      ]
       // None: the first attempt tells the time.
       let period: IdPeriod = { name: '', startMs: 0, endMs: 0, forgottenMs: 0 }
       await untilPeriodFits(
         () => call('purge', callKeys, [WORKER_GROUP, period.name, period.startMs, period.endMs, period.forgottenMs]),
         // One that never was before, so that none of its nodes is.
-        (nowMs, newestStartMs) => { period = periodFrom(nowMs, Math.max(newestStartMs, nowMs - 1), idRetentionHours) }
+        (nowMs, newestStartMs) => {
+          period = periodFrom(nowMs, Math.max(newestStartMs, nowMs - 1), idRetentionHours)
+        }
       )
     },
 
@@ -289,7 +359,7 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
         await redis.xgroup('CREATE', keys.queue, WORKER_GROUP, '0', 'MKSTREAM')
       } catch (error) {
         // A Redis that is full says OOM before it looks; see loadLibrary.
-        const isThere = replyErrorCode(error) === 'BUSYGROUP' || (replyErrorCode(error) === 'OOM' && await hasGroup())
+        const isThere = replyErrorCode(error) === 'BUSYGROUP' || (replyErrorCode(error) === 'OOM' && (await hasGroup()))
         if (!isThere) throw error
       }
     }
@@ -303,10 +373,19 @@ const SUMS = PROCESSOR_NAMES.flatMap(processor => MEASURES.map(measure => ({ pro
 /** What `sum` is called with for a range. */
 export function sumCall(keys: Keys, { fromMs, toMs }: TimeRange): { callKeys: string[]; args: (string | number)[] } {
   const ranges = cellsCovering(Math.max(fromMs ?? TIME_MIN_MS, TIME_MIN_MS), Math.min(toMs ?? TIME_MAX_MS, TIME_MAX_MS))
-  const sumKeys = SUMS.flatMap(({ processor, measure }) => ranges.map(({ window }) => keys.totals(processor, measure, window)))
+  const sumKeys = SUMS.flatMap(({ processor, measure }) =>
+    ranges.map(({ window }) => keys.totals(processor, measure, window))
+  )
   // The beginning of the earliest minute of which more than the whole is asked.
-  const fineSince = ranges.filter(({ window }) => isFine(window)).map(({ window }) => window.slice(0, MINUTE_LENGTH)).sort()[0]
-  const args = [SUMS.length, fineSince === undefined ? '' : `${fineSince}:00.000Z`, ...ranges.flatMap(({ first, last, sign }) => [first, last, sign])]
+  const fineSince = ranges
+    .filter(({ window }) => isFine(window))
+    .map(({ window }) => window.slice(0, MINUTE_LENGTH))
+    .sort()[0]
+  const args = [
+    SUMS.length,
+    fineSince === undefined ? '' : `${fineSince}:00.000Z`,
+    ...ranges.flatMap(({ first, last, sign }) => [first, last, sign])
+  ]
   return { callKeys: [keys.totalsExactSince, ...sumKeys], args }
 }
 
@@ -361,10 +440,24 @@ function deadLetterOf(letterId: string, fields: readonly string[]): DeadLetter {
   }
   const [correlationId, cents] = [value('correlationId'), centsFromDigits(value('cents') ?? '')]
   const reason = value('reason') ?? 'it is no dead letter of the pipeline'
-  if (correlationId === undefined || !UUID.test(correlationId) || cents === undefined || fields[0] !== 'correlationId' || fields[2] !== 'cents') {
+  if (
+    correlationId === undefined ||
+    !UUID.test(correlationId) ||
+    cents === undefined ||
+    fields[0] !== 'correlationId' ||
+    fields[2] !== 'cents'
+  ) {
     return { kind: 'malformed', letterId, fields: value('fields') ?? JSON.stringify(fields), reason }
   }
-  return { kind: 'payment', letterId, entryId: value('accepted') ?? '', correlationId, cents, attempt: value('attempt') ?? '', reason }
+  return {
+    kind: 'payment',
+    letterId,
+    entryId: value('accepted') ?? '',
+    correlationId,
+    cents,
+    attempt: value('attempt') ?? '',
+    reason
+  }
 }
 
 /** As library.lua has it. */
@@ -375,12 +468,17 @@ const MINUTE_LENGTH = '2026-11-21T07:48'.length
 
 /** Since when the totals are exact, if that is what an error of `sum` or `settle` tells; '' for ever. */
 export function exactSinceOf(error: unknown): string | undefined {
-  return replyErrorCode(error) === 'EXACTSINCE' ? (error as Error).message.split(' ')[1]?.replace('ever', '') : undefined
+  return replyErrorCode(error) === 'EXACTSINCE'
+    ? (error as Error).message.split(' ')[1]?.replace('ever', '')
+    : undefined
 }
 
 function malformedEntries(reply: unknown): MalformedEntry[] {
   const flat = textList(reply)
-  return Array.from({ length: flat.length / 2 }, (_, index) => ({ entryId: flat[index * 2] ?? '', reason: flat[index * 2 + 1] ?? '' }))
+  return Array.from({ length: flat.length / 2 }, (_, index) => ({
+    entryId: flat[index * 2] ?? '',
+    reason: flat[index * 2 + 1] ?? ''
+  }))
 }
 
 function oneOf<const T extends string>(choices: readonly T[], reply: unknown): T {
@@ -392,18 +490,24 @@ function oneOf<const T extends string>(choices: readonly T[], reply: unknown): T
 function whereaboutsOf(idRecord: string, attemptRecord: string, isQueued: boolean): Whereabouts {
   const parsed = parseIdRecord(idRecord)
   const { cents } = parsed
-  if (parsed.state === 'settled') return { status: 'settled', cents, processor: parsed.processor, requestedAtMs: parsed.requestedAtMs }
+  if (parsed.state === 'settled')
+    return { status: 'settled', cents, processor: parsed.processor, requestedAtMs: parsed.requestedAtMs }
   if (parsed.state === 'dead-letter') return { status: 'dead-letter', cents }
   if (!isQueued) return { status: 'settled', cents }
   return attemptRecord === '' ? { status: 'queued', cents } : { status: 'in-flight', cents, ...choiceOf(attemptRecord) }
 }
 
 /**
- * Adds what a batch adds to the totals, summed per field first, so that Redis does it once a field and not once a payment. The finer
- * levels leave out what is older than they remember.
+ * Adds what a batch adds to the totals, summed per field first, so that Redis does it once a field and not once a
+ * payment. The finer levels leave out what is older than they remember.
  */
 function addIncrements(
-  keys: Keys, processor: ProcessorName, booked: readonly BookedPayment[], exactSince: string, callKeys: string[], args: (string | number)[]
+  keys: Keys,
+  processor: ProcessorName,
+  booked: readonly BookedPayment[],
+  exactSince: string,
+  callKeys: string[],
+  args: (string | number)[]
 ): void {
   type Sum = { requests: number; cents: number }
   const byTime = new Map<number, Sum>()

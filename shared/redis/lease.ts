@@ -1,7 +1,10 @@
 import type { Redis } from 'ioredis'
 import { callFunction } from './library.ts'
 
-/** True while `holder` has the lease, which then lasts `leaseMs` from now; false while somebody else has it. Throws what `callFunction` throws. */
+/**
+ * True while `holder` has the lease, which then lasts `leaseMs` from now; false while somebody else has it. Throws what
+ * `callFunction` throws.
+ */
 export async function holdLease(redis: Redis, key: string, holder: string, leaseMs: number): Promise<boolean> {
-  return await callFunction(redis, 'hold_lease', [key], [holder, leaseMs]) === 1
+  return (await callFunction(redis, 'hold_lease', [key], [holder, leaseMs])) === 1
 }

@@ -16,7 +16,8 @@ export async function loadLibrary(redis: Redis): Promise<void> {
   } catch (error) {
     if (!(error instanceof Error)) throw error
     // A Redis that is full refuses to load even what it has, but who starts now may be the one who empties it.
-    const isThere = error.message.includes('already exists') || (error.message.startsWith('OOM') && await hasLibrary(redis))
+    const isThere =
+      error.message.includes('already exists') || (error.message.startsWith('OOM') && (await hasLibrary(redis)))
     if (!isThere) throw error
   }
 }
@@ -31,7 +32,12 @@ async function hasLibrary(redis: Redis): Promise<boolean> {
  *
  * @throws ReplyError as Redis gave it, or a connection error: the call may have been carried out or not.
  */
-export async function callFunction(redis: Redis, name: string, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+export async function callFunction(
+  redis: Redis,
+  name: string,
+  keys: readonly string[],
+  args: readonly (string | number)[]
+): Promise<unknown> {
   const call = () => redis.call('FCALL', `${name}_${LIBRARY_VERSION}`, keys.length, ...keys, ...args)
   try {
     return await call()

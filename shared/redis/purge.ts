@@ -3,9 +3,9 @@ import type { Keys } from '../keys.ts'
 import type { Functions } from './functions.ts'
 
 /**
- * Empties queue, in-flight records, dead letters, books, what the last audit found in them, and the memory of ids. Payments that a
- * worker is sending at this moment may still be booked by their processor; they are not counted, because their records are gone.
- * Throws what `callFunction` throws.
+ * Empties queue, in-flight records, dead letters, books, what the last audit found in them, and the memory of ids.
+ * Payments that a worker is sending at this moment may still be booked by their processor; they are not counted,
+ * because their records are gone. Throws what `callFunction` throws.
  */
 export async function purge(redis: Redis, keys: Keys, functions: Functions): Promise<void> {
   await functions.purge()

@@ -17,8 +17,12 @@ export function readSettings(words: readonly string[]): Settings | undefined {
   const { values } = parseArgs({
     args: [...words],
     options: {
-      rates: { type: 'string', default: '500,2000,5000,10000,20000' }, seconds: { type: 'string', default: '20' }, runs: { type: 'string', default: '1' },
-      compose: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, compare: { type: 'string' },
+      rates: { type: 'string', default: '500,2000,5000,10000,20000' },
+      seconds: { type: 'string', default: '20' },
+      runs: { type: 'string', default: '1' },
+      compose: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      compare: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false }
     }
   })

@@ -1,5 +1,6 @@
-// The least pipeline of the same shape, driven at the same rates by the same load: HAProxy, two gateways, Redis and a worker that check
-// nothing and remember nothing. What it costs beyond the floor is what the machine takes for waking so many processes so often.
+// The least pipeline of the same shape, driven at the same rates by the same load: HAProxy, two gateways, Redis and a
+// worker that check nothing and remember nothing. What it costs beyond the floor is what the machine takes for waking
+// so many processes so often.
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
@@ -17,8 +18,15 @@ const LEAD_SECONDS = 1
 type BarePipeline = { url: string; redis: Redis; services: Record<Service, Meter> }
 type Options = { rates: readonly number[]; seconds: number; warmUp: { ratePerSecond: number; seconds: number } }
 
-/** @throws BooksError when something that was accepted is not settled; whatever else went wrong; the signal's reason when aborted */
-export async function measureBarePipeline(tool: string, { rates, seconds, warmUp }: Options, signal: AbortSignal): Promise<BareRate[]> {
+/**
+ * @throws BooksError when something that was accepted is not settled; whatever else went wrong; the signal's reason
+ *   when aborted
+ */
+export async function measureBarePipeline(
+  tool: string,
+  { rates, seconds, warmUp }: Options,
+  signal: AbortSignal
+): Promise<BareRate[]> {
   return inBench(signal, async bench => {
     const pipeline = await startBarePipeline(bench)
     await measureRate(tool, pipeline, warmUp.ratePerSecond, warmUp.seconds, signal)
@@ -29,21 +37,45 @@ export async function measureBarePipeline(tool: string, { rates, seconds, warmUp
 }
 
 async function startBarePipeline(bench: Bench): Promise<BarePipeline> {
-  const [{ part: redisPart, socketPath: redisPath }, model] = [await startRedis(bench, 'queue'), await startModel(bench)]
+  const [{ part: redisPart, socketPath: redisPath }, model] = [
+    await startRedis(bench, 'queue'),
+    await startModel(bench)
+  ]
   const worker = await startScript(bench, 'bare-worker', 'floor/bare-worker.ts', [redisPath, model.url])
   const sockets = ['gateway-1', 'gateway-2'].map(name => join(bench.directory, `${name}.sock`))
-  const gateways = await Promise.all(sockets.map((socket, index) =>
-    startScript(bench, `gateway-${index + 1}`, 'floor/bare-gateway.ts', [socket, redisPath])))
+  const gateways = await Promise.all(
+    sockets.map((socket, index) =>
+      startScript(bench, `gateway-${index + 1}`, 'floor/bare-gateway.ts', [socket, redisPath])
+    )
+  )
   const { part: haproxy, url } = await startHaproxy(bench, sockets)
-  const redis = bench.own(await connectRedis(`unix:${redisPath}`, 'bare', 30_000, createLog('bare', 'silent')), connected => { connected.disconnect() })
+  const redis = bench.own(
+    await connectRedis(`unix:${redisPath}`, 'bare', 30_000, createLog('bare', 'silent')),
+    connected => {
+      connected.disconnect()
+    }
+  )
   const parts = { haproxy: [haproxy], gateways, redis: [redisPart], worker: [worker], monitor: [] }
-  return { url, redis, services: mapServices(service => sumOfMeters(parts[service].map(({ pid }) => processMeter(pid ?? 0)))) }
+  return {
+    url,
+    redis,
+    services: mapServices(service => sumOfMeters(parts[service].map(({ pid }) => processMeter(pid ?? 0))))
+  }
 }
 
 /** From a moment under load until everything is settled, as for the whole system. */
-async function measureRate(tool: string, { url, redis, services }: BarePipeline, rate: number, seconds: number, signal: AbortSignal): Promise<BareRate> {
+async function measureRate(
+  tool: string,
+  { url, redis, services }: BarePipeline,
+  rate: number,
+  seconds: number,
+  signal: AbortSignal
+): Promise<BareRate> {
   const readSettled = async () => sum((await redis.hvals('requests-by-hour')).map(Number))
-  const read = async () => ({ settled: await readSettled(), cpuMicros: mapServices(name => services[name].cpuMicros()) })
+  const read = async () => ({
+    settled: await readSettled(),
+    cpuMicros: mapServices(name => services[name].cpuMicros())
+  })
   const settledBefore = await readSettled()
   const load = startLoad(tool, url, rate, LEAD_SECONDS + seconds, signal)
   await sleep(LEAD_SECONDS * 1_000, undefined, { signal })
@@ -51,5 +83,8 @@ async function measureRate(tool: string, { url, redis, services }: BarePipeline,
   const requests = await load.requests
   await untilEnough(settledBefore + requests.filter(isAccepted).length, readSettled, signal)
   const end = await read()
-  return { rate, microsByService: mapServices(name => (end.cpuMicros[name] - begin.cpuMicros[name]) / (end.settled - begin.settled)) }
+  return {
+    rate,
+    microsByService: mapServices(name => (end.cpuMicros[name] - begin.cpuMicros[name]) / (end.settled - begin.settled))
+  }
 }

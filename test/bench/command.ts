@@ -1,4 +1,5 @@
-// What the commands of the benchmark family have in common: arguments, the load tool, a line of results, signals and exit codes.
+// What the commands of the benchmark family have in common: arguments, the load tool, a line of results, signals and
+// exit codes.
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { abortOnSignals, UsageError } from '../k6/command-line.ts'
@@ -34,14 +35,20 @@ export const EXIT_CODES = `Exit codes
   2    the run could not take place: arguments or Go
   130  stopped by Ctrl-C`
 
-export const say = (line: string) => { console.error(line) }
+export const say = (line: string) => {
+  console.error(line)
+}
 
 /** Runs the command with the arguments of this process, and sets its exit code. */
-export async function runCommand<Settings extends { wantsJson: boolean }, Figures extends object>(command: Command<Settings, Figures>): Promise<void> {
+export async function runCommand<Settings extends { wantsJson: boolean }, Figures extends object>(
+  command: Command<Settings, Figures>
+): Promise<void> {
   process.exitCode = await exitCodeOf(`bench:${command.name}`, () => run(command))
 }
 
-async function run<Settings extends { wantsJson: boolean }, Figures extends object>(command: Command<Settings, Figures>): Promise<number> {
+async function run<Settings extends { wantsJson: boolean }, Figures extends object>(
+  command: Command<Settings, Figures>
+): Promise<number> {
   const settings = settingsFrom(command, process.argv.slice(2))
   if (settings === undefined) {
     console.log(command.usage)
@@ -51,7 +58,12 @@ async function run<Settings extends { wantsJson: boolean }, Figures extends obje
   try {
     const tool = await ensureLoad(say, signal)
     const figures = await command.measure(settings, { tool, signal, say })
-    const result = { at: new Date().toISOString(), ...provenance(), platform: `processes, Node ${process.version}`, ...figures }
+    const result = {
+      at: new Date().toISOString(),
+      ...provenance(),
+      platform: `processes, Node ${process.version}`,
+      ...figures
+    }
     saveLine(command.name, result)
     console.log(settings.wantsJson ? serialise(result) : command.render(result))
     return 0
@@ -64,7 +76,8 @@ async function run<Settings extends { wantsJson: boolean }, Figures extends obje
 
 /** @throws UsageError with the usage behind what is wrong */
 export function settingsFrom<Settings>(
-  { usage, readSettings }: { usage: string, readSettings: (words: readonly string[]) => Settings }, words: readonly string[]
+  { usage, readSettings }: { usage: string; readSettings: (words: readonly string[]) => Settings },
+  words: readonly string[]
 ): Settings {
   try {
     return readSettings(words)
@@ -79,7 +92,8 @@ export async function exitCodeOf(name: string, main: () => Promise<number>): Pro
     return await main()
   } catch (error) {
     console.error(`\n${name}: ${error instanceof Error ? error.message : String(error)}`)
-    const couldNotRun = error instanceof UsageError || error instanceof NoLoadToolError || error instanceof NoEngineError
+    const couldNotRun =
+      error instanceof UsageError || error instanceof NoLoadToolError || error instanceof NoEngineError
     return couldNotRun ? 2 : 1
   }
 }

@@ -20,8 +20,16 @@ const FIGURES: readonly Figure[] = [
   { name: 'accept p99 ms', of: rate => rate.acceptP99Ms, better: 'lower', leastChange: 0.3 },
   { name: 'settle p99 ms', of: rate => rate.settleP99Ms, better: 'lower', leastChange: 0.3 },
   { name: 'memory MB', of: rate => rate.memoryMegabytes, better: 'lower', leastChange: 0.1 },
-  { name: 'µs / floor', of: (rate, run) => rate.cpuMicrosPerPayment / totalOf(floorByService(run.floor)), better: 'lower' },
-  ...SERVICES.map((service): Figure => ({ name: `µs ${service}`, of: rate => rate.cpuMicrosByService[service], better: 'lower' }))
+  {
+    name: 'µs / floor',
+    of: (rate, run) => rate.cpuMicrosPerPayment / totalOf(floorByService(run.floor)),
+    better: 'lower'
+  },
+  ...SERVICES.map((service): Figure => ({
+    name: `µs ${service}`,
+    of: rate => rate.cpuMicrosByService[service],
+    better: 'lower'
+  }))
 ]
 
 /** With fewer runs on either side their spread is not known, and only changes this much larger count. */
@@ -48,21 +56,29 @@ export type Change = {
  */
 export function compareRuns(before: readonly RunResult[], after: readonly RunResult[]): Change[] {
   const factor = Math.min(before.length, after.length) < RUNS_FOR_SPREAD ? FEW_RUNS_FACTOR : 1
-  const rates = (after[0]?.rates ?? []).map(({ rate }) => rate).filter(rate => valuesAt(before, rate, () => 0).length > 0)
-  return rates.flatMap(rate => FIGURES.map(figure => {
-    const [old, now] = [valuesAt(before, rate, figure.of), valuesAt(after, rate, figure.of)]
-    const change = {
-      before: median(old),
-      after: median(now),
-      ratio: median(now) / median(old),
-      ratioMin: Math.min(...now) / Math.max(...old),
-      ratioMax: Math.max(...now) / Math.min(...old)
-    }
-    return { rate, figure: figure.name, ...change, verdict: verdictOn(figure, change, factor) }
-  }))
+  const rates = (after[0]?.rates ?? [])
+    .map(({ rate }) => rate)
+    .filter(rate => valuesAt(before, rate, () => 0).length > 0)
+  return rates.flatMap(rate =>
+    FIGURES.map(figure => {
+      const [old, now] = [valuesAt(before, rate, figure.of), valuesAt(after, rate, figure.of)]
+      const change = {
+        before: median(old),
+        after: median(now),
+        ratio: median(now) / median(old),
+        ratioMin: Math.min(...now) / Math.max(...old),
+        ratioMax: Math.max(...now) / Math.min(...old)
+      }
+      return { rate, figure: figure.name, ...change, verdict: verdictOn(figure, change, factor) }
+    })
+  )
 }
 
-function verdictOn({ better, leastChange }: Figure, { ratio, ratioMin, ratioMax }: Pick<Change, 'ratio' | 'ratioMin' | 'ratioMax'>, factor: number): Change['verdict'] {
+function verdictOn(
+  { better, leastChange }: Figure,
+  { ratio, ratioMin, ratioMax }: Pick<Change, 'ratio' | 'ratioMin' | 'ratioMax'>,
+  factor: number
+): Change['verdict'] {
   if (leastChange === undefined) return 'shown'
   const least = 1 + leastChange * factor
   const [isHigher, isLower] = [ratio > least && ratioMin > 1, ratio < 1 / least && ratioMax < 1]
@@ -71,5 +87,7 @@ function verdictOn({ better, leastChange }: Figure, { ratio, ratioMin, ratioMax 
 }
 
 function valuesAt(runs: readonly RunResult[], rate: number, of: Figure['of']): number[] {
-  return runs.flatMap(run => run.rates.filter(each => each.rate === rate).map(each => of(each, run))).filter(Number.isFinite)
+  return runs
+    .flatMap(run => run.rates.filter(each => each.rate === rate).map(each => of(each, run)))
+    .filter(Number.isFinite)
 }

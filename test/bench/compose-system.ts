@@ -6,8 +6,8 @@ import { sumOfMeters, type Meter } from './meter.ts'
 import type { System } from './system.ts'
 
 /**
- * compose/docker-compose.yml under its limits. CPU and memory are the kernel's counts of each container, which the container's
- * health checks are part of.
+ * compose/docker-compose.yml under its limits. CPU and memory are the kernel's counts of each container, which the
+ * container's health checks are part of.
  *
  * @throws NoEngineError
  */
@@ -31,7 +31,9 @@ export async function startComposeSystem(say: (line: string) => void, signal: Ab
 
 async function systemOf(engine: Engine, deployment: Deployment): Promise<System> {
   const meter = async (...services: string[]) =>
-    sumOfMeters(await Promise.all(services.map(async service => containerMeter((await deployment.container(service)).pid))))
+    sumOfMeters(
+      await Promise.all(services.map(async service => containerMeter((await deployment.container(service)).pid)))
+    )
   const modelMeter = async (url: string) => {
     const id = (await engine.docker(['ps', '-q', '--filter', `publish=${new URL(url).port}`])).trim()
     return containerMeter(Number(await engine.docker(['inspect', '--format', '{{.State.Pid}}', id])))
@@ -52,7 +54,8 @@ async function systemOf(engine: Engine, deployment: Deployment): Promise<System>
     async assertAlive() {
       for (const service of deployment.services) {
         const { restarts, isRunning } = await deployment.container(service)
-        if (restarts > 0 || !isRunning) throw new Error(`${service} ended (${restarts} restarts)\n${(await deployment.logs()).slice(-4_000)}`)
+        if (restarts > 0 || !isRunning)
+          throw new Error(`${service} ended (${restarts} restarts)\n${(await deployment.logs()).slice(-4_000)}`)
       }
     },
     async stop() {
@@ -64,7 +67,11 @@ async function systemOf(engine: Engine, deployment: Deployment): Promise<System>
 
 function containerMeter(pid: number): Meter {
   const counters = openCounters(pid)
-  if (counters === undefined) throw new NoEngineError('the kernel\'s counts of the containers are out of reach here')
+  if (counters === undefined) throw new NoEngineError("the kernel's counts of the containers are out of reach here")
   const { read } = counters
-  return { cpuMicros: () => read().cpuMicros, throttledMicros: () => read().throttledMicros, memoryBytes: () => read().memoryBytes }
+  return {
+    cpuMicros: () => read().cpuMicros,
+    throttledMicros: () => read().throttledMicros,
+    memoryBytes: () => read().memoryBytes
+  }
 }

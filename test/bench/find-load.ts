@@ -1,15 +1,16 @@
-// The load tool: Fortio (https://fortio.org, Istio's), as a library in test/bench/load/main.go, its version pinned by go.mod
-// and go.sum and built by Go into .cache/bin.
+// The load tool: Fortio (https://fortio.org, Istio's), as a library in test/bench/load/main.go, its version pinned by
+// go.mod and go.sum and built by Go into .cache/bin.
 //
-// µs of CPU that the tool takes for a request at 5,000 and 10,000/s, measured against a uWS server answering 202 while two cores were busy:
+// µs of CPU that the tool takes for a request at 5,000 and 10,000/s, measured against a uWS server answering 202 while
+// two cores were busy:
 //
 //   Fortio, this program               26    16     14 at 20,000/s; exact rates, a fresh UUID in each body
 //   Fortio's command, -stdclient       50    41     the only way in which its command gives each body a fresh UUID
 //   autocannon 9                       52    46     each connection sends its share of a second at once, then pauses
 //   k6 1.8                            120     -     8 % of 5,000/s were not sent, with 64 users
 //
-// Out of the question: vegeta (out of the Go module proxy's reach here), oha (takes each body at random from a file, so ids
-// repeat), h2load, hey and bombardier (one body for all), wrk (closed loop), wrk2 (in no package source).
+// Out of the question: vegeta (out of the Go module proxy's reach here), oha (takes each body at random from a file, so
+// ids repeat), h2load, hey and bombardier (one body for all), wrk (closed loop), wrk2 (in no package source).
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -32,8 +33,10 @@ export function findLoad(): string | undefined {
 export async function ensureLoad(say: (line: string) => void, signal: AbortSignal): Promise<string> {
   const found = findLoad()
   if (found !== undefined) return found
-  if (!await succeeds(['go', 'version'])) {
-    throw new NoLoadToolError('the load tool is built with Go (1.25 or later), and there is none in PATH: https://go.dev/doc/install')
+  if (!(await succeeds(['go', 'version']))) {
+    throw new NoLoadToolError(
+      'the load tool is built with Go (1.25 or later), and there is none in PATH: https://go.dev/doc/install'
+    )
   }
   say('set-up: building the load tool with Go, once; takes about a minute …')
   mkdirSync(binaryFolder, { recursive: true })

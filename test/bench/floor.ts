@@ -1,5 +1,5 @@
-// What the bare parts cost on this machine, driven as hard as they go, each by the account of the operating system. Their sum is
-// what the pipeline can't get below in this shape.
+// What the bare parts cost on this machine, driven as hard as they go, each by the account of the operating system.
+// Their sum is what the pipeline can't get below in this shape.
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Part } from '../../compose/local/part.ts'
@@ -34,7 +34,10 @@ async function measureFront(tool: string, bench: FloorBench): Promise<Pick<Floor
   const { part: haproxy, url } = await startHaproxy(bench, [socketPath])
 
   const load = startLoad(tool, url, 0, LEAD_SECONDS + bench.seconds, bench.signal)
-  const read = () => ({ wallMicros: Date.now() * 1_000, cpuMicros: [haproxy, server].map(({ pid }) => processMeter(pid ?? 0).cpuMicros()) })
+  const read = () => ({
+    wallMicros: Date.now() * 1_000,
+    cpuMicros: [haproxy, server].map(({ pid }) => processMeter(pid ?? 0).cpuMicros())
+  })
   await sleep(LEAD_SECONDS * 1_000, undefined, { signal: bench.signal })
   const before = read()
   await sleep((bench.seconds - 0.1) * 1_000, undefined, { signal: bench.signal })
@@ -42,7 +45,9 @@ async function measureFront(tool: string, bench: FloorBench): Promise<Pick<Floor
   const requests = await load.requests
   if (!requests.every(isAccepted)) throw new Error('the bare server did not answer every request with 202')
   const answered = requests.filter(({ answeredMicros: at }) => at >= before.wallMicros && at < after.wallMicros).length
-  const [haproxyMicros = NaN, serverMicros = NaN] = after.cpuMicros.map((micros, index) => (micros - (before.cpuMicros[index] ?? 0)) / answered)
+  const [haproxyMicros = NaN, serverMicros = NaN] = after.cpuMicros.map(
+    (micros, index) => (micros - (before.cpuMicros[index] ?? 0)) / answered
+  )
   await Promise.all([haproxy.stop(), server.stop()])
   return { haproxy: haproxyMicros, serverAnswering202: serverMicros }
 }
@@ -60,9 +65,16 @@ async function measureQueue(bench: FloorBench, kind: 'bare' | 'ours'): Promise<Q
 }
 
 /** Runs a client in a process of its own, then ends the server that it was for. */
-async function drive({ seconds, signal }: FloorBench, client: 'accept' | 'settle' | 'dispatch', words: string[], server: Part): Promise<DrivenResult> {
+async function drive(
+  { seconds, signal }: FloorBench,
+  client: 'accept' | 'settle' | 'dispatch',
+  words: string[],
+  server: Part
+): Promise<DrivenResult> {
   const script = join(import.meta.dirname, `floor/${client}.ts`)
-  const result = JSON.parse(await command([process.execPath, script, ...words, String(server.pid), String(seconds)], { signal })) as DrivenResult
+  const result = JSON.parse(
+    await command([process.execPath, script, ...words, String(server.pid), String(seconds)], { signal })
+  ) as DrivenResult
   await server.stop()
   return result
 }

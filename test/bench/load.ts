@@ -23,17 +23,25 @@ export type Load = {
 }
 
 /**
- * Requests that can wait for an answer. A request that is due while all of them wait is sent late, and its latency counts
- * from when it was due all the same.
+ * Requests that can wait for an answer. A request that is due while all of them wait is sent late, and its latency
+ * counts from when it was due all the same.
  */
 export const CONNECTIONS = 64
 
 /** @param ratePerSecond 0 sends as fast as the answers come */
-export function startLoad(tool: string, url: string, ratePerSecond: number, seconds: number, signal: AbortSignal): Load {
+export function startLoad(
+  tool: string,
+  url: string,
+  ratePerSecond: number,
+  seconds: number,
+  signal: AbortSignal
+): Load {
   const words = [`${url}/payments`, String(ratePerSecond), String(seconds), String(CONNECTIONS)]
   // In a process group of its own: Ctrl-C in the terminal is for us, who stop it.
   const child = spawn(tool, words, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, signal, killSignal: 'SIGKILL' })
-  const closed = new Promise<number | null>((resolve, reject) => { child.on('error', reject).on('close', resolve) })
+  const closed = new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject).on('close', resolve)
+  })
   const requests = Promise.all([text(child.stdout), text(child.stderr), closed]).then(([output, problem, code]) => {
     if (code !== 0) throw new Error(`the load tool ended with ${code ?? 'a signal'}: ${problem.slice(-2_000)}`)
     return parseRequests(output)
@@ -41,7 +49,13 @@ export function startLoad(tool: string, url: string, ratePerSecond: number, seco
   // Whoever stops early does not wait for it.
   requests.catch(() => undefined)
   // Fortio's runner ends its schedule early when it is interrupted.
-  return { meter: lastingMeter(processMeter(child.pid ?? 0)), requests, end: () => { child.kill('SIGINT') } }
+  return {
+    meter: lastingMeter(processMeter(child.pid ?? 0)),
+    requests,
+    end: () => {
+      child.kill('SIGINT')
+    }
+  }
 }
 
 /** Goes on to tell what it read last, once the process has ended. */
@@ -52,7 +66,9 @@ function lastingMeter({ cpuMicros, ...rest }: Meter): Meter {
     cpuMicros() {
       try {
         lastMicros = cpuMicros()
-      } catch { /* ended */ }
+      } catch {
+        /* ended */
+      }
       return lastMicros
     }
   }
@@ -63,7 +79,13 @@ export function parseRequests(output: string): Sent[] {
   const startMicros = Number(/^start (\d+)$/.exec(first)?.[1])
   return lines.map(line => {
     const [due = NaN, sent = NaN, answered = NaN, lagMicros = NaN, status = NaN] = line.split(' ').map(Number)
-    return { dueMicros: startMicros + due, sentMicros: startMicros + sent, answeredMicros: startMicros + answered, lagMicros, status }
+    return {
+      dueMicros: startMicros + due,
+      sentMicros: startMicros + sent,
+      answeredMicros: startMicros + answered,
+      lagMicros,
+      status
+    }
   })
 }
 

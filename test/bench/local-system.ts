@@ -10,9 +10,14 @@ import type { System } from './system.ts'
 export type LocalSystem = System & { stack: Stack }
 
 /** The whole system as processes, on free ports; its books can be emptied. */
-export async function startLocalSystem(signal: AbortSignal, counts: Pick<StackOptions, 'gateways' | 'workers'> = {}): Promise<LocalSystem> {
+export async function startLocalSystem(
+  signal: AbortSignal,
+  counts: Pick<StackOptions, 'gateways' | 'workers'> = {}
+): Promise<LocalSystem> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-'))
-  const remove = () => { rmSync(directory, { recursive: true }) }
+  const remove = () => {
+    rmSync(directory, { recursive: true })
+  }
   let stack: Stack
   try {
     // Summaries are asked to the millisecond over a whole history.
@@ -55,5 +60,9 @@ export async function startLocalSystem(signal: AbortSignal, counts: Pick<StackOp
 /** Of the process that the part is now: Redis may have been restarted. */
 function partMeter(part: Part): Meter {
   const now = () => processMeter(part.pid ?? 0)
-  return { cpuMicros: () => now().cpuMicros(), throttledMicros: () => now().throttledMicros(), memoryBytes: () => now().memoryBytes() }
+  return {
+    cpuMicros: () => now().cpuMicros(),
+    throttledMicros: () => now().throttledMicros(),
+    memoryBytes: () => now().memoryBytes()
+  }
 }

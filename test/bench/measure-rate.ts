@@ -20,7 +20,11 @@ type Rate = { ratePerSecond: number; seconds: number }
 
 /** @throws BooksError; whatever else went wrong; the signal's reason when aborted */
 export async function measureRate(
-  tool: string, system: System, rate: Rate, floorMicrosPerPayment: number, signal: AbortSignal
+  tool: string,
+  system: System,
+  rate: Rate,
+  floorMicrosPerPayment: number,
+  signal: AbortSignal
 ): Promise<RateResult> {
   const ending = new AbortController()
   try {
@@ -36,7 +40,11 @@ export async function measureRate(
 }
 
 async function measure(
-  tool: string, system: System, { ratePerSecond, seconds }: Rate, floorMicrosPerPayment: number, signal: AbortSignal
+  tool: string,
+  system: System,
+  { ratePerSecond, seconds }: Rate,
+  floorMicrosPerPayment: number,
+  signal: AbortSignal
 ): Promise<RateResult> {
   await purge(system)
   const probeRate = probesPerSecond(ratePerSecond)
@@ -52,7 +60,9 @@ async function measure(
     await sleep(Math.min(SAMPLE_EVERY_MS, begin.atMs + seconds * 1_000 - performance.now()), undefined, { signal })
     end = await snapshot(system, load.meter)
     marks.push({
-      atMs: Math.round(end.atMs - begin.atMs), settled: end.settled - begin.settled, cpuMicros: mapServices(name => end.cpuMicros[name] - begin.cpuMicros[name])
+      atMs: Math.round(end.atMs - begin.atMs),
+      settled: end.settled - begin.settled,
+      cpuMicros: mapServices(name => end.cpuMicros[name] - begin.cpuMicros[name])
     })
   }
   const memoryBytes = endMemory()
@@ -63,15 +73,30 @@ async function measure(
   await untilSettled(system, accepted.length + probed.accepted, signal)
   const cpuMicros = mapServices(name => system.services[name].cpuMicros() - begin.cpuMicros[name])
   await system.assertAlive()
-  const settledCount = await checkBooks(system, accepted.length + probed.accepted, failedCount) - begin.settled
+  const settledCount = (await checkBooks(system, accepted.length + probed.accepted, failedCount)) - begin.settled
 
   return rateFigures({
-    rate: ratePerSecond, floorMicrosPerPayment, begin, end, requests, ...probed, memoryBytes, failedCount, settledCount, cpuMicros, seconds: marks
+    rate: ratePerSecond,
+    floorMicrosPerPayment,
+    begin,
+    end,
+    requests,
+    ...probed,
+    memoryBytes,
+    failedCount,
+    settledCount,
+    cpuMicros,
+    seconds: marks
   })
 }
 
 /** Makes code warm and connections open; what it measures is of no use. */
-export async function warmUp(tool: string, system: System, { ratePerSecond, seconds }: Rate, signal: AbortSignal): Promise<void> {
+export async function warmUp(
+  tool: string,
+  system: System,
+  { ratePerSecond, seconds }: Rate,
+  signal: AbortSignal
+): Promise<void> {
   await purge(system)
   const requests = await startLoad(tool, system.url, ratePerSecond, seconds, signal).requests
   await untilSettled(system, requests.filter(isAccepted).length, signal)
@@ -103,11 +128,19 @@ function watchMemory({ services }: System, signal: AbortSignal): () => ByService
   const sample = () => {
     try {
       peak = mapServices(name => Math.max(peak[name], services[name].memoryBytes()))
-    } catch { /* a part has ended, which assertAlive tells */ }
+    } catch {
+      /* a part has ended, which assertAlive tells */
+    }
   }
   sample()
   const timer = setInterval(sample, MEMORY_EVERY_MS)
-  signal.addEventListener('abort', () => { clearInterval(timer) }, { once: true })
+  signal.addEventListener(
+    'abort',
+    () => {
+      clearInterval(timer)
+    },
+    { once: true }
+  )
   return () => {
     clearInterval(timer)
     sample()

@@ -2,8 +2,9 @@
 //
 //   node test/bench/persistence.ts [seconds]
 //
-// Method: a real redis-server for each way; one client accepts batches of a size, the next when the last is acknowledged, as a gateway
-// with so many requests in one turn of its event loop does. CPU is Redis's own, user and system.
+// Method: a real redis-server for each way; one client accepts batches of a size, the next when the last is
+// acknowledged, as a gateway with so many requests in one turn of its event loop does. CPU is Redis's own, user and
+// system.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -19,19 +20,26 @@ import { newPayments } from '../support/payments.ts'
 
 const seconds = Number(process.argv[2] ?? 3)
 const WAYS: Record<string, string[]> = {
-  'no file': ['--appendonly', 'no'], no: ['--appendfsync', 'no'], everysec: ['--appendfsync', 'everysec'], always: ['--appendfsync', 'always']
+  'no file': ['--appendonly', 'no'],
+  no: ['--appendfsync', 'no'],
+  everysec: ['--appendfsync', 'everysec'],
+  always: ['--appendfsync', 'always']
 }
 
 const rows: string[][] = []
 for (const [name, args] of Object.entries(WAYS)) {
-  for (const batch of [1, 10, 50]) rows.push([name, String(batch), ...await measure(args, batch)])
+  for (const batch of [1, 10, 50]) rows.push([name, String(batch), ...(await measure(args, batch))])
 }
 console.log(renderTable(['appendfsync', 'batch', 'accepted/s', 'p50 ms', 'p99 ms', 'Redis CPU µs/payment'], rows))
 
 async function measure(args: string[], batch: number): Promise<string[]> {
   const directory = await mkdtemp(join(tmpdir(), 'persistence-'))
   const socket = join(directory, 'redis.sock')
-  const server = spawn('redis-server', [resolve('compose/redis.conf'), '--unixsocket', socket, '--dir', directory, ...args], { stdio: 'ignore' })
+  const server = spawn(
+    'redis-server',
+    [resolve('compose/redis.conf'), '--unixsocket', socket, '--dir', directory, ...args],
+    { stdio: 'ignore' }
+  )
   const redis = await connectRedis(`unix:${socket}`, 'bench', 30_000, createLog('bench', 'silent'))
   await loadLibrary(redis)
   const functions = createFunctions(redis, createKeys(), 24)
@@ -50,7 +58,7 @@ async function measure(args: string[], batch: number): Promise<string[]> {
     latenciesMs.push(performance.now() - startMs)
   }
   const accepted = latenciesMs.length * batch
-  const cpuEach = (await cpuMicros() - cpuBefore) / accepted
+  const cpuEach = ((await cpuMicros()) - cpuBefore) / accepted
 
   redis.disconnect()
   server.kill('SIGTERM')

@@ -1,4 +1,5 @@
-// The Redis of a system that runs, as its services use it: to fill it faster than clients could, and to see what it holds.
+// The Redis of a system that runs, as its services use it: to fill it faster than clients could, and to see what it
+// holds.
 import type { Redis } from 'ioredis'
 import { createKeys, type Keys } from '../../shared/keys.ts'
 import { createLog } from '../../shared/log.ts'
@@ -56,16 +57,27 @@ export function parseInfo(text: string): RedisInfo {
   }
 }
 
-/** Calls back with the hashes of a pattern, some at a time. All are found before the first call, so the callback may rename them. */
-export async function forEachKey({ redis }: PipelineRedis, match: string, work: (found: string[]) => Promise<unknown>): Promise<void> {
+/**
+ * Calls back with the hashes of a pattern, some at a time. All are found before the first call, so the callback may
+ * rename them.
+ */
+export async function forEachKey(
+  { redis }: PipelineRedis,
+  match: string,
+  work: (found: string[]) => Promise<unknown>
+): Promise<void> {
   const found = new Set<string>()
-  for await (const page of redis.scanStream({ match, count: KEYS_AT_ONCE })) for (const key of page as string[]) found.add(key)
+  for await (const page of redis.scanStream({ match, count: KEYS_AT_ONCE }))
+    for (const key of page as string[]) found.add(key)
   const all = [...found]
   for (let at = 0; at < all.length; at += KEYS_AT_ONCE) await work(all.slice(at, at + KEYS_AT_ONCE))
 }
 
 /** Deletes all hashes of a pattern: how many fields they had, and by how much Redis's used memory shrank. */
-export async function deleteHashes(pipeline: PipelineRedis, match: string): Promise<{ fieldCount: number; bytes: number }> {
+export async function deleteHashes(
+  pipeline: PipelineRedis,
+  match: string
+): Promise<{ fieldCount: number; bytes: number }> {
   const { redis, info } = pipeline
   const { usedBytes } = await info()
   let fieldCount = 0

@@ -27,7 +27,14 @@ try {
 }
 
 async function run(name: string, environment: Record<string, string>): Promise<void> {
-  const processor = await startProcessor({ after: release => { releases.push(release) } }, environment)
+  const processor = await startProcessor(
+    {
+      after: release => {
+        releases.push(release)
+      }
+    },
+    environment
+  )
   const before = readUsage(processor.pid)
   const answered = await wrk(`${processor.url}/payments`)
   const after = readUsage(processor.pid)
@@ -37,14 +44,22 @@ async function run(name: string, environment: Record<string, string>): Promise<v
   assert.ok(bookings >= answered && bookings <= answered + connections, `${answered} answered, ${bookings} booked`)
   assert.deepEqual(byStatus, { 200: bookings })
   const summary = await processor.admin.summary()
-  assert.deepEqual([summary.totalRequests, summary.totalAmount], [bookings, bookings * 1990 / 100])
+  assert.deepEqual([summary.totalRequests, summary.totalAmount], [bookings, (bookings * 1990) / 100])
 
   const cpuMicroseconds = (after.cpuMicroseconds - before.cpuMicroseconds) / bookings
-  console.log(JSON.stringify({
-    run: name, ...provenance(), node: process.version, seconds, bookings,
-    paymentsPerSecond: Math.round(answered / seconds), cpuMicrosecondsPerPayment: Number(cpuMicroseconds.toFixed(2)),
-    paymentsPerCoreSecond: Math.round(1e6 / cpuMicroseconds), residentMegabytes: Math.round(after.residentBytes / 1e6)
-  }))
+  console.log(
+    JSON.stringify({
+      run: name,
+      ...provenance(),
+      node: process.version,
+      seconds,
+      bookings,
+      paymentsPerSecond: Math.round(answered / seconds),
+      cpuMicrosecondsPerPayment: Number(cpuMicroseconds.toFixed(2)),
+      paymentsPerCoreSecond: Math.round(1e6 / cpuMicroseconds),
+      residentMegabytes: Math.round(after.residentBytes / 1e6)
+    })
+  )
   await processor.end('SIGTERM')
 }
 

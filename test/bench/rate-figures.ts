@@ -47,13 +47,18 @@ export function rateFigures(observed: Observation): RateResult {
   const { acceptMicros, lagMicros } = latenciesBetween(begin, end, requests)
   const settleMs = ascending(observed.settleMs)
   const accepted = requests.filter(isAccepted)
-  const acceptedBeforeEnd = accepted.filter(({ answeredMicros }) => answeredMicros < end.wallMicros).length + observed.accepted
+  const acceptedBeforeEnd =
+    accepted.filter(({ answeredMicros }) => answeredMicros < end.wallMicros).length + observed.accepted
   const cpuMicrosByService = mapServices(name => observed.cpuMicros[name] / observed.settledCount)
   const memoryMegabytesByService = mapServices(name => observed.memoryBytes[name] / 2 ** 20)
   return {
     rate: observed.rate,
-    offeredPerSecond: perSecond(requests.filter(({ sentMicros }) => isWithin(sentMicros)).length + observed.accepted + observed.failed),
-    acceptedPerSecond: perSecond(accepted.filter(({ answeredMicros }) => isWithin(answeredMicros)).length + observed.accepted),
+    offeredPerSecond: perSecond(
+      requests.filter(({ sentMicros }) => isWithin(sentMicros)).length + observed.accepted + observed.failed
+    ),
+    acceptedPerSecond: perSecond(
+      accepted.filter(({ answeredMicros }) => isWithin(answeredMicros)).length + observed.accepted
+    ),
     settledPerSecond: perSecond(end.settled - begin.settled),
     failedRequests: observed.failedCount,
     acceptP50Ms: quantile(acceptMicros, 0.5) / 1_000,
@@ -74,9 +79,14 @@ export function rateFigures(observed: Observation): RateResult {
   }
 }
 
-/** Of the requests that were due between two moments, ascending, in µs: from when each was due, and how late the load tool was by itself. */
+/**
+ * Of the requests that were due between two moments, ascending, in µs: from when each was due, and how late the load
+ * tool was by itself.
+ */
 export function latenciesBetween(
-  begin: Pick<Snapshot, 'wallMicros'>, end: Pick<Snapshot, 'wallMicros'>, requests: readonly Sent[]
+  begin: Pick<Snapshot, 'wallMicros'>,
+  end: Pick<Snapshot, 'wallMicros'>,
+  requests: readonly Sent[]
 ): { acceptMicros: number[]; lagMicros: number[] } {
   const due = requests.filter(({ dueMicros }) => dueMicros >= begin.wallMicros && dueMicros < end.wallMicros)
   return {

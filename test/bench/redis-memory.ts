@@ -1,12 +1,13 @@
-// What Redis's memory goes into: a payment that is queued, remembered by its id, and counted in the totals; ids at rates up to 1,000
-// a second; and ten million payments a day for a year.
+// What Redis's memory goes into: a payment that is queued, remembered by its id, and counted in the totals; ids at
+// rates up to 1,000 a second; and ten million payments a day for a year.
 //
 //   node test/bench/redis-memory.ts [payments [rates]]      e.g. 3000000 5000
 //
-// Method: a real redis-server with the project's settings; used_memory before and after each stage. Totals are settled at a steady
-// rate per second, because that decides how full their nodes are. The ids of a day at a high rate are measured by a part of them,
-// those that end alike: their nodes are as full as those of all. Of the year, the levels that are kept for ever are written as
-// settling would have left them; what is kept for a day is added from the other tables.
+// Method: a real redis-server with the project's settings; used_memory before and after each stage. Totals are settled
+// at a steady rate per second, because that decides how full their nodes are. The ids of a day at a high rate are
+// measured by a part of them, those that end alike: their nodes are as full as those of all. Of the year, the levels
+// that are kept for ever are written as settling would have left them; what is kept for a day is added from the other
+// tables.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -39,7 +40,8 @@ console.log(`${paymentCount} payments; bytes of Redis memory a payment`)
 console.log(renderTable(['settled at', 'queue alone', 'queued with its id', 'id once settled', 'totals'], rows))
 
 const idRows: string[][] = []
-for (const ratePerSecond of [1, 4, 10, 30, 100, 300, 1_000]) idRows.push(await withRedis(bench => measureIds(bench, ratePerSecond)))
+for (const ratePerSecond of [1, 4, 10, 30, 100, 300, 1_000])
+  idRows.push(await withRedis(bench => measureIds(bench, ratePerSecond)))
 console.log('\nthe ids of a period of 24 h, once settled')
 console.log(renderTable(['accepted at', 'ids', 'of them measured', 'bytes an id'], idRows))
 
@@ -49,14 +51,21 @@ console.log(`\n${await withRedis(measureYear)}`)
 async function withRedis<T>(measure: (bench: Bench) => Promise<T>): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'redis-memory-'))
   const socket = join(directory, 'redis.sock')
-  const server = spawn('redis-server', [resolve('compose/redis.conf'), '--unixsocket', socket, '--dir', directory, '--appendonly', 'no'], { stdio: 'ignore' })
+  const server = spawn(
+    'redis-server',
+    [resolve('compose/redis.conf'), '--unixsocket', socket, '--dir', directory, '--appendonly', 'no'],
+    { stdio: 'ignore' }
+  )
   const redis = await connectRedis(`unix:${socket}`, 'bench', 30_000, createLog('bench', 'silent'))
   const keys = createKeys()
   const functions = createFunctions(redis, keys, 24)
   await loadLibrary(redis)
   await functions.createGroup()
   const result = await measure({
-    redis, keys, functions, usedBytes: async () => Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1])
+    redis,
+    keys,
+    functions,
+    usedBytes: async () => Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1])
   })
   redis.disconnect()
   server.kill('SIGTERM')
@@ -70,9 +79,9 @@ async function measurePayments(bench: Bench, ratePerSecond: number): Promise<str
   const empty = await usedBytes()
   await acceptAll(functions, paymentCount)
   const queued = await usedBytes()
-  const queueAlone = await redis.memory('USAGE', keys.queue, 'SAMPLES', 0) ?? 0
+  const queueAlone = (await redis.memory('USAGE', keys.queue, 'SAMPLES', 0)) ?? 0
   const startMs = Date.UTC(2026, 0, 1)
-  await settleAll(functions, paymentCount, index => startMs + Math.floor(index / ratePerSecond * 1_000))
+  await settleAll(functions, paymentCount, index => startMs + Math.floor((index / ratePerSecond) * 1_000))
   const settled = await usedBytes()
   await deleteAll(bench, keys.totalsPattern)
   const idsOnly = await usedBytes()
@@ -93,17 +102,20 @@ async function measureIds(bench: Bench, ratePerSecond: number): Promise<string[]
   await settleAll(functions, count, () => Date.UTC(2026, 0, 1))
   const settled = await usedBytes()
   await deleteAll(bench, keys.idsPattern)
-  return [`${ratePerSecond}/s`, String(idCount), String(count), ((settled - await usedBytes()) / count).toFixed(1)]
+  return [`${ratePerSecond}/s`, String(idCount), String(count), ((settled - (await usedBytes())) / count).toFixed(1)]
 }
 
 async function measureYear({ redis, keys, usedBytes }: Bench): Promise<string> {
   const [startMs, minuteCount] = [Date.UTC(2025, 0, 1), 365 * 1_440]
   const empty = await usedBytes()
   // One in twenty at fallback, so that both have something in each minute.
-  for (const [processor, share] of [['default', 0.95], ['fallback', 0.05]] as const) {
+  for (const [processor, share] of [
+    ['default', 0.95],
+    ['fallback', 0.05]
+  ] as const) {
     const nodes = new Map<string, Map<number, number>>()
     for (let minute = 0; minute < minuteCount; minute++) {
-      const requests = Math.round(YEAR_PAYMENTS_A_DAY / 1_440 * share * (0.5 + Math.random()))
+      const requests = Math.round((YEAR_PAYMENTS_A_DAY / 1_440) * share * (0.5 + Math.random()))
       for (const { window, field } of cellsOf(startMs + minute * 60_000)) {
         if (isFine(window)) continue
         const node = nodes.get(window) ?? new Map<number, number>()
@@ -118,7 +130,7 @@ async function measureYear({ redis, keys, usedBytes }: Bench): Promise<string> {
       }
     }
   }
-  const megabytes = (await usedBytes() - empty) / 1_048_576
+  const megabytes = ((await usedBytes()) - empty) / 1_048_576
   return `${YEAR_PAYMENTS_A_DAY} payments a day for a year: the totals that are kept for ever take ${megabytes.toFixed(1)} MB for ${PROCESSOR_NAMES.length} processors`
 }
 
@@ -131,17 +143,23 @@ async function deleteAll({ redis }: Bench, match: string): Promise<void> {
 async function acceptAll(functions: Functions, count: number, ending = ''): Promise<void> {
   for (let done = 0; done < count; done += BATCH) {
     const payments = newPayments(Math.min(BATCH, count - done))
-    await functions.accept(payments.map(({ correlationId }, index) => ({
-      correlationId: correlationId.slice(0, 36 - ending.length) + ending,
-      // Amounts up to 999.99, as people pay.
-      cents: cents(1 + ((done + index) * 7_919) % 99_999)
-    })), count)
+    await functions.accept(
+      payments.map(({ correlationId }, index) => ({
+        correlationId: correlationId.slice(0, 36 - ending.length) + ending,
+        // Amounts up to 999.99, as people pay.
+        cents: cents(1 + (((done + index) * 7_919) % 99_999))
+      })),
+      count
+    )
   }
 }
 
 async function settleAll(functions: Functions, count: number, timeOf: (index: number) => number): Promise<void> {
   for (let done = 0; done < count; done += BATCH) {
     const { payments } = await functions.take('bench', { processor: 'default', requestedAtMs: 0 }, BATCH)
-    await functions.settle('default', payments.map((payment, index) => ({ ...payment, requestedAtMs: timeOf(done + index) })))
+    await functions.settle(
+      'default',
+      payments.map((payment, index) => ({ ...payment, requestedAtMs: timeOf(done + index) }))
+    )
   }
 }

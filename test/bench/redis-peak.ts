@@ -26,7 +26,9 @@ export async function watchRedisPeak({ info }: PipelineRedis, meter: Meter): Pro
     peak.rewriteCount = rewriteCount - first.rewriteCount
   }
   // Whatever makes a sample fail ends the measurement in another place.
-  const timer = setInterval(() => { sample().catch(() => undefined) }, SAMPLE_EVERY_MS)
+  const timer = setInterval(() => {
+    sample().catch(() => undefined)
+  }, SAMPLE_EVERY_MS)
   return async () => {
     clearInterval(timer)
     await sample()

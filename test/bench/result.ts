@@ -36,7 +36,9 @@ export type RateResult = {
   acceptP50Ms: number
   acceptP99Ms: number
   acceptP999Ms: number
-  /** The part of that which the load tool is to blame for: how late it sent a request that was due on a free connection. */
+  /**
+   * The part of that which the load tool is to blame for: how late it sent a request that was due on a free connection.
+   */
   loadLagP99Ms: number
   /** From the 202 until GET /payments/{id} says settled; to 2 ms or 5 %. */
   settleP50Ms: number
@@ -50,7 +52,10 @@ export type RateResult = {
   throttledByService: ByService
   memoryMegabytes: number
   memoryMegabytesByService: ByService
-  /** Cores in use while the load ran; `load` is the load tool and this program, `other` is whatever else the machine did. */
+  /**
+   * Cores in use while the load ran; `load` is the load tool and this program, `other` is whatever else the machine
+   * did.
+   */
   cores: { services: number; models: number; busiestModel: number; load: number; other: number }
   samples: {
     /** Of accepting: [upper bound in µs, how many], each 1 % wide. */
@@ -80,7 +85,7 @@ export type RunResult = {
 
 /** One line, numbers to a thousandth. */
 export function serialise(run: object): string {
-  return JSON.stringify(run, (_name, value: unknown) => typeof value === 'number' ? Number(value.toFixed(3)) : value)
+  return JSON.stringify(run, (_name, value: unknown) => (typeof value === 'number' ? Number(value.toFixed(3)) : value))
 }
 
 /** The floor of each service: the parts that it can't do without. */
@@ -112,8 +117,10 @@ function medianOf(values: readonly unknown[]): unknown {
   if (typeof first === 'number') return median(values as number[])
   if (Array.isArray(first)) return first.map((_, index) => medianOf(values.map(value => (value as unknown[])[index])))
   if (typeof first !== 'object' || first === null) return first
-  return Object.fromEntries(Object.keys(first).map(name => {
-    const each = values.map(value => (value as Record<string, unknown>)[name])
-    return [name, name === 'samples' ? each[0] : medianOf(each)]
-  }))
+  return Object.fromEntries(
+    Object.keys(first).map(name => {
+      const each = values.map(value => (value as Record<string, unknown>)[name])
+      return [name, name === 'samples' ? each[0] : medianOf(each)]
+    })
+  )
 }

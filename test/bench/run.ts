@@ -37,7 +37,8 @@ settle         from the 202 until GET /payments/{id} says settled; a sample of 5
 µs of CPU      the operating system's count for each service, from the begin of the time until all is settled, for each payment settled
 MB of memory   anonymous pages of processes, or what the kernel counts of a container less its cached files; at most at a time
 
---compare takes the lines of FILE that were made the same way, all as "before". A change counts when no run before and no run after
+--compare takes the lines of FILE that were made the same way, all as "before". A change counts when no run before and
+--no run after
 overlap and the medians differ by at least 3 % (settled/s), 5 % (µs), 10 % (memory) or 30 % (p99s); with fewer than 3 runs on
 either side, whose spread nobody knows, by three times that.
 
@@ -91,8 +92,13 @@ async function runOnce(tool: string, { rates, seconds, isCompose }: Settings, si
 
   const warmUpRate = { ratePerSecond: WARM_UP_RATE, seconds: shortSeconds }
   say('measuring a bare pipeline at each rate')
-  const barePipeline = await measureBarePipeline(tool, { rates, seconds: Math.min(seconds, BARE_SECONDS_MAX), warmUp: warmUpRate }, signal)
-  for (const { rate, microsByService } of barePipeline) say(`  ${rate}/s: ${totalOf(microsByService).toFixed(1)} µs a payment`)
+  const barePipeline = await measureBarePipeline(
+    tool,
+    { rates, seconds: Math.min(seconds, BARE_SECONDS_MAX), warmUp: warmUpRate },
+    signal
+  )
+  for (const { rate, microsByService } of barePipeline)
+    say(`  ${rate}/s: ${totalOf(microsByService).toFixed(1)} µs a payment`)
 
   say('starting the whole system')
   const system = await (isCompose ? startComposeSystem(say, signal) : startLocalSystem(signal))
@@ -103,10 +109,21 @@ async function runOnce(tool: string, { rates, seconds, isCompose }: Settings, si
     for (const ratePerSecond of rates) {
       const result = await measureRate(tool, system, { ratePerSecond, seconds }, floorMicros, signal)
       results.push(result)
-      say(`  ${ratePerSecond}/s: ${result.settledPerSecond.toFixed(0)} settled/s, accept p99 ${result.acceptP99Ms.toFixed(2)} ms, `
-        + `${result.cpuMicrosPerPayment.toFixed(1)} µs a payment`)
+      say(
+        `  ${ratePerSecond}/s: ${result.settledPerSecond.toFixed(0)} settled/s, accept p99 ${result.acceptP99Ms.toFixed(2)} ms, ` +
+          `${result.cpuMicrosPerPayment.toFixed(1)} µs a payment`
+      )
     }
-    return { at: new Date().toISOString(), ...provenance(), mode, platform, seconds, floor, barePipeline, rates: results }
+    return {
+      at: new Date().toISOString(),
+      ...provenance(),
+      mode,
+      platform,
+      seconds,
+      floor,
+      barePipeline,
+      rates: results
+    }
   } finally {
     await system.stop()
   }
@@ -117,15 +134,22 @@ function conclude(settings: Settings, before: readonly RunResult[], runs: readon
   // With --json, stdout is for the lines alone.
   const print = settings.wantsJson ? say : console.log
   if (first !== undefined && rest.length > 0) {
-    if (!settings.wantsJson) print(`\nMedians of ${runs.length} runs; ${renderRun(medianRun([first, ...rest]), availableParallelism())}`)
+    if (!settings.wantsJson)
+      print(`\nMedians of ${runs.length} runs; ${renderRun(medianRun([first, ...rest]), availableParallelism())}`)
     print(`\nHow far the runs differ, (most − least) / median\n\n${renderSpread(runs)}`)
   }
   if (settings.comparePath === undefined) return 0
   const changes = compareRuns(before, runs)
   const worse = changes.filter(({ verdict }) => verdict === 'WORSE')
   const commits = [...new Set(before.map(({ commit }) => commit))].join(', ')
-  print(`\nSince ${shown(settings.comparePath)}: ${before.length} runs of ${commits}; now ${runs.length} of ${first?.commit ?? ''}\n\n${renderChanges(changes)}`)
-  print(worse.length === 0 ? '\nNothing is worse beyond the noise.' : `\nWORSE: ${worse.map(({ rate, figure }) => `${figure} at ${rate}/s`).join(', ')}`)
+  print(
+    `\nSince ${shown(settings.comparePath)}: ${before.length} runs of ${commits}; now ${runs.length} of ${first?.commit ?? ''}\n\n${renderChanges(changes)}`
+  )
+  print(
+    worse.length === 0
+      ? '\nNothing is worse beyond the noise.'
+      : `\nWORSE: ${worse.map(({ rate, figure }) => `${figure} at ${rate}/s`).join(', ')}`
+  )
   return worse.length === 0 ? 0 : 1
 }
 
@@ -133,13 +157,17 @@ function conclude(settings: Settings, before: readonly RunResult[], runs: readon
 function readBefore(path: string, { isCompose, rates }: Settings): RunResult[] {
   let lines: RunResult[]
   try {
-    lines = readFileSync(path, 'utf8').split('\n').filter(line => line.trim() !== '').map(line => JSON.parse(line) as RunResult)
+    lines = readFileSync(path, 'utf8')
+      .split('\n')
+      .filter(line => line.trim() !== '')
+      .map(line => JSON.parse(line) as RunResult)
   } catch (error) {
     throw new UsageError(`${shown(path)}: ${(error as Error).message}`, { cause: error })
   }
   const mode = isCompose ? 'compose' : 'local'
   const comparable = lines.filter(line => line.mode === mode && line.rates.some(({ rate }) => rates.includes(rate)))
-  if (comparable.length === 0) throw new UsageError(`${shown(path)} has no run of mode ${mode} with one of the rates ${rates.join(', ')}`)
+  if (comparable.length === 0)
+    throw new UsageError(`${shown(path)} has no run of mode ${mode} with one of the rates ${rates.join(', ')}`)
   return comparable
 }
 

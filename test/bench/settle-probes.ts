@@ -32,7 +32,10 @@ export function startProbes(url: string, perSecond: number, signal: AbortSignal)
   const probe = async () => {
     const correlationId = randomUUID()
     const post = await pool.request({
-      method: 'POST', path: '/payments', headers: { 'content-type': 'application/json' }, body: `{"correlationId":"${correlationId}","amount":19.90}`
+      method: 'POST',
+      path: '/payments',
+      headers: { 'content-type': 'application/json' },
+      body: `{"correlationId":"${correlationId}","amount":19.90}`
     })
     const acceptedAtMs = performance.now()
     await post.body.dump()
@@ -41,20 +44,28 @@ export function startProbes(url: string, perSecond: number, signal: AbortSignal)
     while (true) {
       await sleep(Math.max(FIRST_POLL_MS, (performance.now() - acceptedAtMs) * LATER_POLL_SHARE), undefined, { signal })
       const answer = await pool.request({ method: 'GET', path: `/payments/${correlationId}` })
-      const { status } = await answer.body.json() as { status?: string }
+      const { status } = (await answer.body.json()) as { status?: string }
       if (status !== 'settled') continue
       settleMs.push(performance.now() - acceptedAtMs)
       return
     }
   }
   const timer = setInterval(() => {
-    const running = probe().catch(() => { failed += 1 }).finally(() => underWay.delete(running))
+    const running = probe()
+      .catch(() => {
+        failed += 1
+      })
+      .finally(() => underWay.delete(running))
     underWay.add(running)
   }, 1_000 / perSecond)
-  signal.addEventListener('abort', () => {
-    clearInterval(timer)
-    void pool.destroy()
-  }, { once: true })
+  signal.addEventListener(
+    'abort',
+    () => {
+      clearInterval(timer)
+      void pool.destroy()
+    },
+    { once: true }
+  )
 
   return {
     async end() {

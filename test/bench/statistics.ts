@@ -1,6 +1,9 @@
 // The arithmetic of the benchmarks. Pure.
 
-/** The smallest value that at least this share of all values does not exceed; NaN without values. @param sorted ascending */
+/**
+ * The smallest value that at least this share of all values does not exceed; NaN without values. @param sorted
+ * ascending
+ */
 export function quantile(sorted: ArrayLike<number>, share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? NaN
 }
@@ -8,7 +11,9 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
 export function median(values: readonly number[]): number {
   const sorted = ascending(values)
   const middle = sorted.length / 2
-  return sorted.length % 2 === 1 ? sorted[Math.floor(middle)] ?? NaN : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2
+  return sorted.length % 2 === 1
+    ? (sorted[Math.floor(middle)] ?? NaN)
+    : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2
 }
 
 export function ascending(values: readonly number[]): number[] {
@@ -21,7 +26,10 @@ export function sum(values: readonly number[]): number {
 
 const BUCKETS_PER_E = 100
 
-/** All values to 1 %, as [upper bound, count] pairs: what a result keeps of a few hundred thousand latencies. @param sorted ascending */
+/**
+ * All values to 1 %, as [upper bound, count] pairs: what a result keeps of a few hundred thousand latencies. @param
+ * sorted ascending
+ */
 export function histogram(sorted: readonly number[]): [number, number][] {
   const buckets: [number, number][] = []
   for (const value of sorted) {

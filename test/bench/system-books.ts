@@ -27,7 +27,11 @@ export async function untilSettled(system: System, acceptedCount: number, signal
 }
 
 /** Polls a growing count of settled payments. @throws BooksError as untilSettled */
-export async function untilEnough(acceptedCount: number, readSettled: () => Promise<number>, signal: AbortSignal): Promise<void> {
+export async function untilEnough(
+  acceptedCount: number,
+  readSettled: () => Promise<number>,
+  signal: AbortSignal
+): Promise<void> {
   let last = -1
   let changedAtMs = performance.now()
   while (true) {
@@ -36,7 +40,9 @@ export async function untilEnough(acceptedCount: number, readSettled: () => Prom
     if (settled !== last) changedAtMs = performance.now()
     last = settled
     if (performance.now() - changedAtMs > STUCK_AFTER_MS) {
-      throw new BooksError(`${acceptedCount} payments were accepted, and ${settled} are settled since ${STUCK_AFTER_MS / 1_000} s`)
+      throw new BooksError(
+        `${acceptedCount} payments were accepted, and ${settled} are settled since ${STUCK_AFTER_MS / 1_000} s`
+      )
     }
     await sleep(DRAIN_POLL_MS, undefined, { signal })
   }
@@ -47,15 +53,22 @@ export async function untilEnough(acceptedCount: number, readSettled: () => Prom
  * @returns how many are settled
  * @throws BooksError
  */
-export async function checkBooks({ url, processorUrls }: System, acceptedCount: number, failedCount: number): Promise<number> {
+export async function checkBooks(
+  { url, processorUrls }: System,
+  acceptedCount: number,
+  failedCount: number
+): Promise<number> {
   const [processors, backend] = await Promise.all([readProcessors(processorUrls, '123'), readBackend(url)])
   const objections = differences(processors, backend)
   const settled = requestsIn(backend)
   // What got no answer or a 5xx may have been kept all the same.
   if (settled < acceptedCount || settled > acceptedCount + failedCount) {
-    objections.push(`${acceptedCount} payments were accepted, ${failedCount} requests failed, and ${settled} are settled`)
+    objections.push(
+      `${acceptedCount} payments were accepted, ${failedCount} requests failed, and ${settled} are settled`
+    )
   }
-  if (centsIn(backend) !== settled * CENTS_EACH) objections.push(`${settled} payments of 19.90 add up to ${centsIn(backend) / 100}`)
+  if (centsIn(backend) !== settled * CENTS_EACH)
+    objections.push(`${settled} payments of 19.90 add up to ${centsIn(backend) / 100}`)
   if (objections.length > 0) throw new BooksError(objections.join('; '))
   return settled
 }

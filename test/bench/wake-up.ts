@@ -17,4 +17,6 @@ function round(): number {
 
 const figures = Array.from({ length: ROUNDS }, round).sort((a, b) => a - b)
 const [least = NaN, , median = NaN, , most = NaN] = figures
-console.log(`${median.toFixed(0)} µs of CPU a wake-up (${least.toFixed(0)} to ${most.toFixed(0)} in ${ROUNDS} rounds of ${TIMES})`)
+console.log(
+  `${median.toFixed(0)} µs of CPU a wake-up (${least.toFixed(0)} to ${most.toFixed(0)} in ${ROUNDS} rounds of ${TIMES})`
+)

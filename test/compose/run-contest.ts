@@ -39,7 +39,9 @@ Exit codes
 type Settings = { schedulePath: string; drainMaxMs: number; runCount: number; wantsJson: boolean }
 type ComposeRun = Run & { usages: Usage[] | undefined }
 
-const say = (line: string) => { console.error(line) }
+const say = (line: string) => {
+  console.error(line)
+}
 
 async function main(): Promise<number> {
   const settings = readArguments()
@@ -78,7 +80,8 @@ async function runDeployed(engine: Engine, k6: string, settings: Settings, signa
   const deployment = await deploy(engine, { PURGE: 'open' }, say, signal)
   try {
     const endWatch = await watch(deployment)
-    if (endWatch === undefined) say('The kernel counts of the containers are out of reach here: no CPU and memory figures.')
+    if (endWatch === undefined)
+      say('The kernel counts of the containers are out of reach here: no CPU and memory figures.')
     const target = { backendUrl: deployment.url, processorUrls: deployment.processorUrls, token: '123' }
     const run = await runOnce(k6, settings.schedulePath, settings.drainMaxMs, target, signal)
     const usages = await endWatch?.()
@@ -93,13 +96,21 @@ async function runDeployed(engine: Engine, k6: string, settings: Settings, signa
 
 function report(run: ComposeRun, { schedulePath, wantsJson }: Settings, engine: Engine): void {
   const line = JSON.stringify({
-    ...run.result, ...run.drained, usages: run.usages, schedule: shown(schedulePath), engine: engine.description, ...provenance(),
+    ...run.result,
+    ...run.drained,
+    usages: run.usages,
+    schedule: shown(schedulePath),
+    engine: engine.description,
+    ...provenance(),
     at: new Date().toISOString()
   })
   mkdirSync(join(RESULTS_PATH, '..'), { recursive: true })
   appendFileSync(RESULTS_PATH, `${line}\n`)
   if (wantsJson) console.log(line)
-  else console.log(`\n${renderScore(run.result)}\n\n${describeDrain(run)}${run.usages === undefined ? '' : `\n\n${renderUsage(run.usages)}`}`)
+  else
+    console.log(
+      `\n${renderScore(run.result)}\n\n${describeDrain(run)}${run.usages === undefined ? '' : `\n\n${renderUsage(run.usages)}`}`
+    )
 }
 
 function isFineRun(run: ComposeRun): boolean {
@@ -117,14 +128,20 @@ function readArguments(): Settings | undefined {
   try {
     const { values } = parseArgs({
       options: {
-        schedule: { type: 'string', default: PUBLISHED_SCHEDULE }, drain: { type: 'string', default: '30' },
-        runs: { type: 'string', default: '1' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h' }
+        schedule: { type: 'string', default: PUBLISHED_SCHEDULE },
+        drain: { type: 'string', default: '30' },
+        runs: { type: 'string', default: '1' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h' }
       }
     })
     if (values.help === true) return undefined
     if (!/^[1-9]\d?$/.test(values.runs)) throw new Error('--runs wants a number from 1 to 99')
     return {
-      schedulePath: resolve(values.schedule), drainMaxMs: drainMsOf(values.drain), runCount: Number(values.runs), wantsJson: values.json
+      schedulePath: resolve(values.schedule),
+      drainMaxMs: drainMsOf(values.drain),
+      runCount: Number(values.runs),
+      wantsJson: values.json
     }
   } catch (error) {
     throw new UsageError(`${(error as Error).message}\n\n${usage}`, { cause: error })

@@ -14,7 +14,10 @@ export type Usage = {
 
 const SAMPLE_EVERY_MS = 250
 
-/** Watches every container from now on; the returned function ends it. Undefined where the kernel's counters are out of reach. */
+/**
+ * Watches every container from now on; the returned function ends it. Undefined where the kernel's counters are out of
+ * reach.
+ */
 export async function watch(deployment: Deployment): Promise<(() => Promise<Usage[]>) | undefined> {
   const watched: { service: string; reader: CounterReader; first: Counters; peakBytes: number }[] = []
   for (const service of deployment.services) {
@@ -27,23 +30,29 @@ export async function watch(deployment: Deployment): Promise<(() => Promise<Usag
     for (const each of watched) {
       try {
         each.peakBytes = Math.max(each.peakBytes, each.reader.read().memoryBytes)
-      } catch { /* between an end and a restart, which the restarts tell */ }
+      } catch {
+        /* between an end and a restart, which the restarts tell */
+      }
     }
   }
   const timer = setInterval(sample, SAMPLE_EVERY_MS)
   return async () => {
     clearInterval(timer)
     sample()
-    return await Promise.all(watched.map(async ({ service, reader, first, peakBytes }) => {
-      const last = reader.read()
-      const { restarts, limits } = await deployment.container(service)
-      return {
-        service, limits, restarts,
-        cpuSeconds: (last.cpuMicros - first.cpuMicros) / 1e6,
-        throttledSeconds: (last.throttledMicros - first.throttledMicros) / 1e6,
-        memoryPeakBytes: peakBytes,
-        oomKills: last.oomKills
-      }
-    }))
+    return await Promise.all(
+      watched.map(async ({ service, reader, first, peakBytes }) => {
+        const last = reader.read()
+        const { restarts, limits } = await deployment.container(service)
+        return {
+          service,
+          limits,
+          restarts,
+          cpuSeconds: (last.cpuMicros - first.cpuMicros) / 1e6,
+          throttledSeconds: (last.throttledMicros - first.throttledMicros) / 1e6,
+          memoryPeakBytes: peakBytes,
+          oomKills: last.oomKills
+        }
+      })
+    )
   }
 }

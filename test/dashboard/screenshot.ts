@@ -2,9 +2,9 @@
 //
 //   npm run screenshot -- --to FOLDER    writes dark.png, light.png, phone.png and lost.png to the folder instead
 //
-// The whole system runs on free ports, with 60 to 120 payments a second, which is mild; after 40 s the default processor
-// fails for 16 s, for 4 of which payments wait for it (11 unless configured): with fewer of them to catch up with afterwards,
-// the other lines are not squeezed. What the picture shows was not made up.
+// The whole system runs on free ports, with 60 to 120 payments a second, which is mild; after 40 s the default
+// processor fails for 16 s, for 4 of which payments wait for it (11 unless configured): with fewer of them to catch up
+// with afterwards, the other lines are not squeezed. What the picture shows was not made up.
 import { mkdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -27,11 +27,18 @@ const TURN_MS = 50
 const DESK = { width: 1280, height: 800 }
 const PHONE = { width: 390, height: 844 }
 
-const { values: { to } } = parseArgs({ options: { to: { type: 'string' } } })
+const {
+  values: { to }
+} = parseArgs({ options: { to: { type: 'string' } } })
 const owner = createOwner()
 try {
-  const directory = owner.own(await mkdtemp(join(tmpdir(), 'screenshot-')), path => rm(path, { recursive: true, force: true }))
-  const stack = owner.own(await startStack({ directory, environment: { worker: { FALLBACK_AFTER_MS: '4000' } } }), running => running.kill())
+  const directory = owner.own(await mkdtemp(join(tmpdir(), 'screenshot-')), path =>
+    rm(path, { recursive: true, force: true })
+  )
+  const stack = owner.own(
+    await startStack({ directory, environment: { worker: { FALLBACK_AFTER_MS: '4000' } } }),
+    running => running.kill()
+  )
   const browser = owner.own(await startBrowser(), running => running.close())
   const url = `${stack.url}/dashboard`
   const page = await open(browser, url, { viewport: DESK, colorScheme: 'dark' })
@@ -55,7 +62,10 @@ try {
     await page.setViewportSize(PHONE)
     await page.screenshot({ path: join(to, 'phone.png'), fullPage: true })
     await page.setViewportSize(DESK)
-    for (const [name, viewport, colorScheme] of [['light', DESK, 'light'], ['phone-light', PHONE, 'light']] as const) {
+    for (const [name, viewport, colorScheme] of [
+      ['light', DESK, 'light'],
+      ['phone-light', PHONE, 'light']
+    ] as const) {
       const other = await open(browser, url, { viewport, colorScheme })
       await other.screenshot({ path: join(to, `${name}.png`), fullPage: true })
     }
@@ -86,10 +96,14 @@ async function pay(url: string): Promise<void> {
   let due = 0
   const answers: Promise<unknown>[] = []
   for (let second = 0; second < SECONDS; second = (performance.now() - startMs) / 1_000) {
-    due += (90 + 30 * Math.sin(second / 9)) * TURN_MS / 1_000 + (random.fraction() - 0.5)
+    due += ((90 + 30 * Math.sin(second / 9)) * TURN_MS) / 1_000 + (random.fraction() - 0.5)
     for (; sent < due; sent++) {
       const body = bodyOf(newPayment(random.integer(500, 10_000)))
-      answers.push(client.request({ method: 'POST', path: '/payments', body, headers: { 'content-type': 'application/json' } }).then(reply => reply.body.dump()))
+      answers.push(
+        client
+          .request({ method: 'POST', path: '/payments', body, headers: { 'content-type': 'application/json' } })
+          .then(reply => reply.body.dump())
+      )
     }
     await sleep(TURN_MS)
   }

@@ -47,7 +47,7 @@ export async function readOurBooks({ stack }: FaultStack, range?: Range): Promis
   const query = range === undefined ? '' : `?from=${iso(range.fromMs)}&to=${iso(range.toMs)}`
   const response = await fetch(`${stack.url}/payments-summary${query}`)
   if (!response.ok) throw new Error(`summary: ${response.status} ${await response.text()}`)
-  const summary = await response.json() as Record<ProcessorName, SummaryJson>
+  const summary = (await response.json()) as Record<ProcessorName, SummaryJson>
   return { default: totalsOf(summary.default), fallback: totalsOf(summary.fallback) }
 }
 

@@ -71,10 +71,13 @@ describe('a gateway under load', { timeout: STUCK_AFTER_MS }, () => {
     fault.proxies.gateway.cutAll()
     await traffic.acceptedAgain(performance.now())
     await traffic.stop()
-    // Everybody who asked again got through: nothing stays broken. The others were told 503, and no worse: by HAProxy when
-    // a busy machine lets it find both gateways without Redis.
+    // Everybody who asked again got through: nothing stays broken. The others were told 503, and no worse: by HAProxy
+    // when a busy machine lets it find both gateways without Redis.
     const honest = ['503 The queue can not be reached', '503 No gateway is up']
-    assert.deepEqual(Object.keys(traffic.errors).filter(name => !honest.includes(name)), [])
+    assert.deepEqual(
+      Object.keys(traffic.errors).filter(name => !honest.includes(name)),
+      []
+    )
     await assertSettlesAndAddsUp(fault, traffic)
   })
 })
@@ -100,13 +103,15 @@ describe('the same id', { timeout: STUCK_AFTER_MS }, () => {
     const sent = new Map<string, number>()
     for (let round = 0; round < 20; round++) {
       const ids = Array.from({ length: 10 }, () => random.uuid())
-      await Promise.all(ids.map(async id => {
-        sent.set(id, 1_990)
-        // Upper case is the same id.
-        const statuses = await Promise.all([post(gateways[0], id, 19.9), post(gateways[1], id.toUpperCase(), 19.9)])
-        assert.deepEqual(statuses.sort(), [200, 202])
-        assert.deepEqual(await Promise.all(gateways.map(gateway => post(gateway, id, 19.91))), [409, 409])
-      }))
+      await Promise.all(
+        ids.map(async id => {
+          sent.set(id, 1_990)
+          // Upper case is the same id.
+          const statuses = await Promise.all([post(gateways[0], id, 19.9), post(gateways[1], id.toUpperCase(), 19.9)])
+          assert.deepEqual(statuses.sort(), [200, 202])
+          assert.deepEqual(await Promise.all(gateways.map(gateway => post(gateway, id, 19.91))), [409, 409])
+        })
+      )
     }
     const bookings = await assertSettlesAndAddsUp(fault, { ...traffic, sent, accepted: new Set(sent.keys()) })
     assert.equal(bookings.length, 200)

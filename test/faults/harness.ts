@@ -1,5 +1,5 @@
-// The whole pipeline as real processes, with a relay in front of Redis for each kind of service, so that its connections
-// can be broken, and with everything the checks look at.
+// The whole pipeline as real processes, with a relay in front of Redis for each kind of service, so that its
+// connections can be broken, and with everything the checks look at.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,20 +29,27 @@ export type FaultStack = {
 export type FaultStackOptions = Omit<StackOptions, 'directory'> & { directory?: string }
 
 /**
- * Workers that notice soon: what takes seconds in production takes tenths of them here. But an answer that a busy machine
- * holds up for a second is an answer: tests that count attempts want each to have one.
+ * Workers that notice soon: what takes seconds in production takes tenths of them here. But an answer that a busy
+ * machine holds up for a second is an answer: tests that count attempts want each to have one.
  */
 const QUICK_WORKER = {
-  HEARTBEAT_MS: '100', DEAD_AFTER_MS: '500', BREAKER_OPEN_MS: '100', FALLBACK_AFTER_MS: '300', PROCESSOR_TIMEOUT_MS: '3000'
+  HEARTBEAT_MS: '100',
+  DEAD_AFTER_MS: '500',
+  BREAKER_OPEN_MS: '100',
+  FALLBACK_AFTER_MS: '300',
+  PROCESSOR_TIMEOUT_MS: '3000'
 }
 
-/** Longer than Redis, or the gateway itself, is held up by a fault or by a busy machine; HAProxy gives up after 10 s. */
+/**
+ * Longer than Redis, or the gateway itself, is held up by a fault or by a busy machine; HAProxy gives up after 10 s.
+ */
 const PATIENT_GATEWAY = { REDIS_TIMEOUT_MS: '8000' }
 
 /** Starts a stack in a directory of its own, which goes with it, or in the one that is given, which stays. */
 export async function startFaultStack(own: Own, options: FaultStackOptions = {}): Promise<FaultStack> {
-  const directory = options.directory
-    ?? own(await mkdtemp(join(tmpdir(), 'faults-')), made => rm(made, { recursive: true, force: true }))
+  const directory =
+    options.directory ??
+    own(await mkdtemp(join(tmpdir(), 'faults-')), made => rm(made, { recursive: true, force: true }))
   const redisPath = join(directory, 'redis.sock')
   const proxy = (name: string) => startRedisProxy(own, join(directory, `${name}.sock`), redisPath)
   const proxies = { gateway: await proxy('to-redis-g'), worker: await proxy('to-redis-w') }
@@ -60,7 +67,9 @@ export async function startFaultStack(own: Own, options: FaultStackOptions = {})
   })
   own(stack, running => running.kill())
   const log = createLog('test', 'silent')
-  const redis = own(await connectRedis(`unix:${stack.redisPath}`, 'test', 30_000, log), client => { client.disconnect() })
+  const redis = own(await connectRedis(`unix:${stack.redisPath}`, 'test', 30_000, log), client => {
+    client.disconnect()
+  })
   const { default: ofDefault, fallback: ofFallback } = stack.processorUrls
   return {
     directory,

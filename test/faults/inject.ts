@@ -32,11 +32,12 @@ export function createInjector(fault: FaultStack, { onFault, onKilled }: Injecto
     await mine
   }
 
-  const usingRedis = (work: () => Promise<unknown>) => using(['redis'], async () => {
-    // After a kill of Redis our own connection needs a moment as well.
-    await eventually('our connection to Redis is there', PATIENCE_MS, () => redis.status === 'ready')
-    await work()
-  })
+  const usingRedis = (work: () => Promise<unknown>) =>
+    using(['redis'], async () => {
+      // After a kill of Redis our own connection needs a moment as well.
+      await eventually('our connection to Redis is there', PATIENCE_MS, () => redis.status === 'ready')
+      await work()
+    })
 
   const kill = async (parts: readonly string[], downMs: number, each: Fault) => {
     const killedAtMs = performance.now()
@@ -75,42 +76,71 @@ export function createInjector(fault: FaultStack, { onFault, onKilled }: Injecto
         break
       case 'answers': {
         const { processor, answer: kind, insert, probability, forMs } = each
-        await using([`processor-${processor}`], () => whileSet(forMs,
-          () => admins[processor].setFaults([{ kind, insert, probability }]),
-          () => admins[processor].setFaults()))
+        await using([`processor-${processor}`], () =>
+          whileSet(
+            forMs,
+            () => admins[processor].setFaults([{ kind, insert, probability }]),
+            () => admins[processor].setFaults()
+          )
+        )
         break
       }
       case 'reject':
-        await using(each.processors.map(name => `processor-${name}`), async () => {
-          for (const name of each.processors) await admins[name].setFaults([{ kind: 'status', status: 400, next: each.count }])
-          await pause(500)
-          for (const name of each.processors) await admins[name].setFaults()
-        })
+        await using(
+          each.processors.map(name => `processor-${name}`),
+          async () => {
+            for (const name of each.processors)
+              await admins[name].setFaults([{ kind: 'status', status: 400, next: each.count }])
+            await pause(500)
+            for (const name of each.processors) await admins[name].setFaults()
+          }
+        )
         break
       case 'slow':
-        await using(each.processors.map(name => `processor-${name}`), () => whileSet(each.forMs,
-          async () => { for (const name of each.processors) await admins[name].setDelay(each.delayMs) },
-          async () => { for (const name of each.processors) await admins[name].setDelay(0) }))
+        await using(
+          each.processors.map(name => `processor-${name}`),
+          () =>
+            whileSet(
+              each.forMs,
+              async () => {
+                for (const name of each.processors) await admins[name].setDelay(each.delayMs)
+              },
+              async () => {
+                for (const name of each.processors) await admins[name].setDelay(0)
+              }
+            )
+        )
         break
       case 'failing':
-        await using(each.processors.map(name => `processor-${name}`), async () => {
-          const endMs = performance.now() + each.forMs
-          for (let isFailing = true; performance.now() < endMs; isFailing = !isFailing) {
-            for (const name of each.processors) await admins[name].setFailing(isFailing)
-            await pause(each.toggleMs ?? each.forMs)
+        await using(
+          each.processors.map(name => `processor-${name}`),
+          async () => {
+            const endMs = performance.now() + each.forMs
+            for (let isFailing = true; performance.now() < endMs; isFailing = !isFailing) {
+              for (const name of each.processors) await admins[name].setFailing(isFailing)
+              await pause(each.toggleMs ?? each.forMs)
+            }
+            for (const name of each.processors) await admins[name].setFailing(false)
           }
-          for (const name of each.processors) await admins[name].setFailing(false)
-        })
+        )
         break
       case 'redis-command':
         // Not all of these commands are sent all the time: what has not happened when the run ends is forgotten then.
-        void proxies[each.side].next(`${each.command}_`, each.fault).then(() => { onFault(each) })
+        void proxies[each.side].next(`${each.command}_`, each.fault).then(() => {
+          onFault(each)
+        })
         break
       case 'redis-cut':
         proxies[each.side].cutAll()
         break
       case 'redis-full':
-        await usingRedis(() => whileSet(each.forMs, () => setMemoryMax('1'), () => setMemoryMax('0')))
+        await usingRedis(() =>
+          whileSet(
+            each.forMs,
+            () => setMemoryMax('1'),
+            () => setMemoryMax('0')
+          )
+        )
         break
       case 'redis-busy':
         await usingRedis(() => keepBusy(redis, each.forMs))
@@ -124,7 +154,9 @@ export function createInjector(fault: FaultStack, { onFault, onKilled }: Injecto
     }
   }
 
-  const setMemoryMax = async (bytes: string) => { await redis.config('SET', 'maxmemory', bytes) }
+  const setMemoryMax = async (bytes: string) => {
+    await redis.config('SET', 'maxmemory', bytes)
+  }
 
   return {
     async inject(each) {
@@ -136,8 +168,13 @@ export function createInjector(fault: FaultStack, { onFault, onKilled }: Injecto
 
 /** A slow command, in the way of everybody else for so long. */
 export async function keepBusy(redis: Redis, forMs: number): Promise<void> {
-  await redis.call('EVAL', `
+  await redis.call(
+    'EVAL',
+    `
     local function now_us() local time = redis.call('TIME') return time[1] * 1000000 + time[2] end
     local end_us = now_us() + ARGV[1] * 1000
-    while now_us() < end_us do end`, 0, forMs)
+    while now_us() < end_us do end`,
+    0,
+    forMs
+  )
 }

@@ -11,14 +11,31 @@ import { required } from '../support/payments.ts'
 import { createRandom } from '../support/random.ts'
 import { addUp, readBookings, readOurBooks, readTheirBooks, type Booking, type Range } from './books.ts'
 import { startFaultStack, type FaultStack } from './harness.ts'
-import { assertBookedOnce, assertBooksEqual, assertEverythingAddsUp, assertNothingLeft, randomRanges } from './invariants.ts'
+import {
+  assertBookedOnce,
+  assertBooksEqual,
+  assertEverythingAddsUp,
+  assertNothingLeft,
+  randomRanges
+} from './invariants.ts'
 import { createTraffic, type Traffic } from './traffic.ts'
 
-const booking = (id: string, more: Partial<Booking> = {}): Booking =>
-  ({ processor: 'default', id, cents: 100, requestedAtMs: 1_000, ...more })
+const booking = (id: string, more: Partial<Booking> = {}): Booking => ({
+  processor: 'default',
+  id,
+  cents: 100,
+  requestedAtMs: 1_000,
+  ...more
+})
 const atFallback = { processor: 'fallback' } as const
-const account = (...accepted: string[]) =>
-  ({ sent: new Map([['a', 100], ['b', 100], ['unheard', 100]]), accepted: new Set(accepted) })
+const account = (...accepted: string[]) => ({
+  sent: new Map([
+    ['a', 100],
+    ['b', 100],
+    ['unheard', 100]
+  ]),
+  accepted: new Set(accepted)
+})
 
 describe('assertBookedOnce', () => {
   it('is content with each accepted payment once, at either processor, and with one that got no 2xx', () => {
@@ -37,26 +54,41 @@ describe('assertBookedOnce', () => {
     ['a payment that nobody sent', /x is booked, but nobody sent it/, [a, b, booking('x')]]
   ]
   for (const [what, message, bookings] of wrong) {
-    it(`objects to ${what}`, () => { assert.throws(() => { assertBookedOnce(bookings, account('a', 'b')) }, message) })
+    it(`objects to ${what}`, () => {
+      assert.throws(() => {
+        assertBookedOnce(bookings, account('a', 'b'))
+      }, message)
+    })
   }
 
   it('objects to a dead letter that is booked all the same', () => {
-    const check = () => { assertBookedOnce([booking('a')], account('a'), new Set(['a'])) }
+    const check = () => {
+      assertBookedOnce([booking('a')], account('a'), new Set(['a']))
+    }
     assert.throws(check, /a is booked, but also among the dead letters/)
   })
 })
 
 describe('assertBooksEqual', () => {
   const bookings = [booking('a'), booking('b', { requestedAtMs: 2_000 })]
-  const of = (all: readonly Booking[]) => ({ fromMs, toMs }: Range = { fromMs: 0, toMs: Infinity }) =>
-    Promise.resolve(addUp(all.filter(({ requestedAtMs }) => requestedAtMs >= fromMs && requestedAtMs <= toMs)))
+  const of =
+    (all: readonly Booking[]) =>
+    ({ fromMs, toMs }: Range = { fromMs: 0, toMs: Infinity }) =>
+      Promise.resolve(addUp(all.filter(({ requestedAtMs }) => requestedAtMs >= fromMs && requestedAtMs <= toMs)))
   const ranges = randomRanges(createRandom(1, 'ranges'), bookings, 30)
 
-  it('is content with equal books', async () => { await assertBooksEqual(of(bookings), of(bookings), ranges) })
+  it('is content with equal books', async () => {
+    await assertBooksEqual(of(bookings), of(bookings), ranges)
+  })
 
   it('objects to a payment more or less, a cent, and the other processor', async () => {
     const b = required(bookings[1])
-    for (const ours of [[b], [...bookings, booking('c')], [booking('a', { cents: 99 }), b], [booking('a', atFallback), b]]) {
+    for (const ours of [
+      [b],
+      [...bookings, booking('c')],
+      [booking('a', { cents: 99 }), b],
+      [booking('a', atFallback), b]
+    ]) {
       await assert.rejects(assertBooksEqual(of(ours), of(bookings), []), /over everything we say/)
     }
   })
@@ -76,13 +108,16 @@ describe('the guarantee, broken by hand', { timeout: STUCK_AFTER_MS }, () => {
     fault = await startFaultStack(owner.own, { monitors: 0 })
     traffic = createTraffic(owner.own, fault.stack.url, 1)
     await traffic.burst(20, 10)
-    await eventually('all are settled', PATIENCE_MS, async () => await fault.redis.xlen(fault.keys.queue) === 0)
+    await eventually('all are settled', PATIENCE_MS, async () => (await fault.redis.xlen(fault.keys.queue)) === 0)
   })
   after(() => owner.release())
 
   const random = createRandom(1, 'ranges')
   const check = () => assertEverythingAddsUp(fault, traffic, random)
-  /** Adds to the totals of one payment what a settle adds, so many times, past everything that keeps it from happening twice. */
+  /**
+   * Adds to the totals of one payment what a settle adds, so many times, past everything that keeps it from happening
+   * twice.
+   */
   const count = async ({ processor, cents, requestedAtMs }: Booking, times: number) => {
     for (const { window, field } of cellsOf(requestedAtMs)) {
       await fault.redis.hincrby(fault.keys.totals(processor, 'requests', window), String(field), times)
@@ -90,7 +125,9 @@ describe('the guarantee, broken by hand', { timeout: STUCK_AFTER_MS }, () => {
     }
   }
 
-  it('is fine before', async () => { assert.equal((await check()).length, 20) })
+  it('is fine before', async () => {
+    assert.equal((await check()).length, 20)
+  })
 
   it('a payment counted twice', async () => {
     const victim = required((await readBookings(fault))[7])
@@ -141,11 +178,16 @@ describe('the guarantee, broken by hand', { timeout: STUCK_AFTER_MS }, () => {
     const other = required(PROCESSOR_NAMES.find(name => name !== victim.processor))
     const requestedAt = new Date(victim.requestedAtMs).toISOString()
     const response = await fetch(`${fault.stack.processorUrls[other]}/payments`, {
-      method: 'POST', body: JSON.stringify({ correlationId: victim.id, amount: victim.cents / 100, requestedAt })
+      method: 'POST',
+      body: JSON.stringify({ correlationId: victim.id, amount: victim.cents / 100, requestedAt })
     })
     assert.equal(response.status, 200)
     await assert.rejects(check, new RegExp(`${victim.id} is booked 2 times`))
-    const comparison = assertBooksEqual(range => readOurBooks(fault, range), range => readTheirBooks(fault, range), [])
+    const comparison = assertBooksEqual(
+      range => readOurBooks(fault, range),
+      range => readTheirBooks(fault, range),
+      []
+    )
     await assert.rejects(comparison, /over everything we say/)
   })
 })

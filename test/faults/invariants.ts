@@ -23,10 +23,12 @@ export type Account = {
  * @param deadLettered ids that a processor refused for good, so that they stand nowhere
  */
 export function assertBookedOnce(
-  bookings: readonly Booking[], { sent, accepted }: Account, deadLettered: ReadonlySet<string> = new Set()
+  bookings: readonly Booking[],
+  { sent, accepted }: Account,
+  deadLettered: ReadonlySet<string> = new Set()
 ): void {
   const byId = new Map<string, Booking[]>()
-  for (const booking of bookings) byId.set(booking.id, [...byId.get(booking.id) ?? [], booking])
+  for (const booking of bookings) byId.set(booking.id, [...(byId.get(booking.id) ?? []), booking])
   const wrong: string[] = []
   for (const [id, own] of byId) {
     if (own.length > 1) wrong.push(`${id} is booked ${own.length} times: ${own.map(each => each.processor).join(', ')}`)
@@ -42,9 +44,13 @@ export function assertBookedOnce(
   assertNone(wrong)
 }
 
-/** Payments and cents of each processor are the same in our summary as in its own, over everything and over each range. */
+/**
+ * Payments and cents of each processor are the same in our summary as in its own, over everything and over each range.
+ */
 export async function assertBooksEqual(
-  ours: (range?: Range) => Promise<Books>, theirs: (range?: Range) => Promise<Books>, ranges: readonly Range[]
+  ours: (range?: Range) => Promise<Books>,
+  theirs: (range?: Range) => Promise<Books>,
+  ranges: readonly Range[]
 ): Promise<void> {
   const wrong: string[] = []
   for (const range of [undefined, ...ranges]) {
@@ -70,13 +76,17 @@ export async function assertNothingLeft(redis: Redis, keys: Keys, deadLettersMax
   if (Number(pending[0]) > 0) wrong.push(`${String(pending[0])} payments are pending`)
   for (const [entryId, record] of Object.entries(inFlight)) wrong.push(`${entryId} is in flight: ${record}`)
   if (letters.length > deadLettersMax) {
-    wrong.push(`${letters.length} dead letters, of which at most ${deadLettersMax} were asked for: ${JSON.stringify(letters[0])}`)
+    wrong.push(
+      `${letters.length} dead letters, of which at most ${deadLettersMax} were asked for: ${JSON.stringify(letters[0])}`
+    )
   }
   assertNone(wrong)
   return new Set(letters.map(([, fields]) => fields[1] ?? ''))
 }
 
-/** Ranges that cut the bookings in all ways: single milliseconds, edges on bookings and just beside them, and long ones. */
+/**
+ * Ranges that cut the bookings in all ways: single milliseconds, edges on bookings and just beside them, and long ones.
+ */
 export function randomRanges(random: Random, bookings: readonly Booking[], count: number): Range[] {
   if (bookings.length === 0) return []
   const edge = () => random.pick(bookings).requestedAtMs + random.integer(-1, 1)
@@ -89,28 +99,43 @@ export function randomRanges(random: Random, bookings: readonly Booking[], count
 /** No service has ended with an error of its own, also if a test has killed or started it since. */
 export function assertNoCrash({ stack }: Pick<FaultStack, 'stack'>): void {
   const fatal = '"level":60'
-  assertNone([...stack.parts.values()].flatMap(({ name, logPath }) => {
-    const lines = readFileSync(logPath, 'utf8').split('\n').filter(line => line.includes(fatal))
-    return lines.map(line => `${name} crashed: ${line.slice(0, 500)}`)
-  }))
+  assertNone(
+    [...stack.parts.values()].flatMap(({ name, logPath }) => {
+      const lines = readFileSync(logPath, 'utf8')
+        .split('\n')
+        .filter(line => line.includes(fatal))
+      return lines.map(line => `${name} crashed: ${line.slice(0, 500)}`)
+    })
+  )
 }
 
 /** All of the above on a stack that has become quiet. Returns the bookings. */
 export async function assertEverythingAddsUp(
-  stack: FaultStack, account: Account, random: Random, deadLettersMax = 0
+  stack: FaultStack,
+  account: Account,
+  random: Random,
+  deadLettersMax = 0
 ): Promise<Booking[]> {
   assertNoCrash(stack)
   const deadLettered = await assertNothingLeft(stack.redis, stack.keys, deadLettersMax)
   const bookings = await readBookings(stack)
   assertBookedOnce(bookings, account, deadLettered)
   const ranges = randomRanges(random, bookings, 50)
-  await assertBooksEqual(range => readOurBooks(stack, range), range => readTheirBooks(stack, range), ranges)
+  await assertBooksEqual(
+    range => readOurBooks(stack, range),
+    range => readTheirBooks(stack, range),
+    ranges
+  )
   return bookings
 }
 
 /** The same, once all that is queued is settled. */
-export async function assertSettlesAndAddsUp(stack: FaultStack, account: Account, deadLettersMax = 0): Promise<Booking[]> {
-  await eventually('the queue is empty', 2 * PATIENCE_MS, async () => await stack.redis.xlen(stack.keys.queue) === 0)
+export async function assertSettlesAndAddsUp(
+  stack: FaultStack,
+  account: Account,
+  deadLettersMax = 0
+): Promise<Booking[]> {
+  await eventually('the queue is empty', 2 * PATIENCE_MS, async () => (await stack.redis.xlen(stack.keys.queue)) === 0)
   return await assertEverythingAddsUp(stack, account, createRandom(1, 'ranges'), deadLettersMax)
 }
 

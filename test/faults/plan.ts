@@ -69,23 +69,47 @@ function makers(random: Random, workers: number): (() => Fault)[] {
     return { kind: 'redis-command', side: from, command: name, fault }
   }
   return [
-    () => kill(worker()), () => kill(worker()), () => kill(gateway()), () => kill('monitor-1'),
-    () => kill('haproxy'), () => kill('redis'), () => kill('redis'), () => kill(`processor-${processor()}`),
-    () => kill('gateway-1', 'gateway-2'), () => kill('processor-default', 'processor-fallback'),
-    () => kill(worker(), 'redis'), () => kill(gateway(), worker(), 'monitor-1'),
+    () => kill(worker()),
+    () => kill(worker()),
+    () => kill(gateway()),
+    () => kill('monitor-1'),
+    () => kill('haproxy'),
+    () => kill('redis'),
+    () => kill('redis'),
+    () => kill(`processor-${processor()}`),
+    () => kill('gateway-1', 'gateway-2'),
+    () => kill('processor-default', 'processor-fallback'),
+    () => kill(worker(), 'redis'),
+    () => kill(gateway(), worker(), 'monitor-1'),
     () => kill('redis', 'processor-default', worker()),
-    () => freeze(worker()), () => freeze(worker()), () => freeze(gateway()), () => freeze('redis'),
-    () => freeze(random.pick(['monitor-1', 'haproxy'])), () => freeze(`processor-${processor()}`),
-    () => ({ kind: 'restart', part: gateway() }), () => ({ kind: 'restart', part: worker() }),
-    () => answers('reset'), () => answers('silent'), () => answers('cut'), () => answers('garbage'),
-    () => ({ kind: 'reject', processors: random.pick([['default'], ['fallback'], ['default', 'fallback'], ['default', 'fallback']]), count: random.integer(1, 3) }),
+    () => freeze(worker()),
+    () => freeze(worker()),
+    () => freeze(gateway()),
+    () => freeze('redis'),
+    () => freeze(random.pick(['monitor-1', 'haproxy'])),
+    () => freeze(`processor-${processor()}`),
+    () => ({ kind: 'restart', part: gateway() }),
+    () => ({ kind: 'restart', part: worker() }),
+    () => answers('reset'),
+    () => answers('silent'),
+    () => answers('cut'),
+    () => answers('garbage'),
+    () => ({
+      kind: 'reject',
+      processors: random.pick([['default'], ['fallback'], ['default', 'fallback'], ['default', 'fallback']]),
+      count: random.integer(1, 3)
+    }),
     () => ({ kind: 'slow', processors: some(), delayMs: random.integer(300, 2_500), forMs: longMs() }),
     () => ({ kind: 'failing', processors: some(), toggleMs: random.integer(100, 400), forMs: longMs() }),
     () => ({ kind: 'failing', processors: ['default', 'fallback'], toggleMs: undefined, forMs: longMs() }),
-    command, command, command,
-    () => ({ kind: 'redis-cut', side: side() }), () => ({ kind: 'redis-full', forMs: longMs() }),
+    command,
+    command,
+    command,
+    () => ({ kind: 'redis-cut', side: side() }),
+    () => ({ kind: 'redis-full', forMs: longMs() }),
     () => ({ kind: 'redis-busy', forMs: random.integer(200, 900) }),
-    () => ({ kind: 'function-flush' }), () => ({ kind: 'rewrite-log' })
+    () => ({ kind: 'function-flush' }),
+    () => ({ kind: 'rewrite-log' })
   ]
 }
 
@@ -127,13 +151,21 @@ export function makePlan(seed: number, faultCount: number): Plan {
 /** A fault in a few words, the same for all that are alike. */
 export function nameOf(fault: Fault): string {
   switch (fault.kind) {
-    case 'kill': return `kill ${fault.parts.map(withoutNumber).sort().join('+')}`
-    case 'freeze': case 'restart': return `${fault.kind} ${withoutNumber(fault.part)}`
-    case 'answers': return `${fault.answer} ${fault.insert ? 'after' : 'before'} insert`
-    case 'failing': return fault.toggleMs === undefined ? 'failing' : 'failing in turns'
-    case 'redis-command': return `${fault.fault} ${fault.command}`
-    case 'redis-cut': return `cut ${fault.side}-redis`
-    default: return fault.kind
+    case 'kill':
+      return `kill ${fault.parts.map(withoutNumber).sort().join('+')}`
+    case 'freeze':
+    case 'restart':
+      return `${fault.kind} ${withoutNumber(fault.part)}`
+    case 'answers':
+      return `${fault.answer} ${fault.insert ? 'after' : 'before'} insert`
+    case 'failing':
+      return fault.toggleMs === undefined ? 'failing' : 'failing in turns'
+    case 'redis-command':
+      return `${fault.fault} ${fault.command}`
+    case 'redis-cut':
+      return `cut ${fault.side}-redis`
+    default:
+      return fault.kind
   }
 }
 

@@ -25,10 +25,16 @@ describe('payments whose outcome is not known', { timeout: STUCK_AFTER_MS }, () 
     const defaultIsUsed = async () => {
       const { bookings } = await admins.default.state()
       await traffic.burst(1, 1)
-      await eventually('it is settled', PATIENCE_MS, async () => await queued() === 0)
+      await eventually('it is settled', PATIENCE_MS, async () => (await queued()) === 0)
       return (await admins.default.state()).bookings > bookings
     }
-    const breaks = [['reset', false], ['cut', true], ['garbage', false], ['reset', true], ['silent', false]] as const
+    const breaks = [
+      ['reset', false],
+      ['cut', true],
+      ['garbage', false],
+      ['reset', true],
+      ['silent', false]
+    ] as const
     for (const [kind, insert] of breaks) {
       // One at a time, or the breaker would keep the rest away from the fault.
       for (let index = 0; index < 3; index++) {
@@ -42,18 +48,25 @@ describe('payments whose outcome is not known', { timeout: STUCK_AFTER_MS }, () 
         // The worker is paused until default refuses everything, so that no second attempt gets through.
         stack.part('worker-1').kill('SIGSTOP')
         await admins.default.setHolding(false)
-        await eventually('the fault has happened', PATIENCE_MS, async () => (await admins.default.faultsFired())[0] === 1)
+        await eventually(
+          'the fault has happened',
+          PATIENCE_MS,
+          async () => (await admins.default.faultsFired())[0] === 1
+        )
         await admins.default.setFailing(true)
         stack.part('worker-1').kill('SIGCONT')
         await traffic.burst(5, 5)
-        await eventually('the new ones are settled', PATIENCE_MS, async () => await queued() <= 1)
+        await eventually('the new ones are settled', PATIENCE_MS, async () => (await queued()) <= 1)
         await admins.default.setFailing(false)
-        await eventually('all are settled', PATIENCE_MS, async () => await queued() === 0)
+        await eventually('all are settled', PATIENCE_MS, async () => (await queued()) === 0)
       }
     }
     const bookings = await assertSettlesAndAddsUp(fault, traffic)
     for (const { id, processor } of bookings) if (pinned.has(id)) assert.equal(processor, 'default')
-    assert(bookings.some(({ processor }) => processor === 'fallback'), 'the failing processor had an alternative')
+    assert(
+      bookings.some(({ processor }) => processor === 'fallback'),
+      'the failing processor had an alternative'
+    )
   })
 
   it('are booked once when a processor answers later than anybody waits, and when it turns requests away', async t => {
@@ -86,7 +99,7 @@ describe('payments whose outcome is not known', { timeout: STUCK_AFTER_MS }, () 
     for (let round = 0; round < 2; round++) {
       await admins.default.until(({ running }) => running > 20)
       await Promise.all([fault.kill('processor-default'), fault.kill('processor-fallback')])
-      await eventually('payments wait', PATIENCE_MS, async () => await redis.xlen(keys.queue) > 50)
+      await eventually('payments wait', PATIENCE_MS, async () => (await redis.xlen(keys.queue)) > 50)
       await Promise.all([stack.part('processor-default').start(), stack.part('processor-fallback').start()])
       await admins.default.setDelay(300)
     }
@@ -106,8 +119,11 @@ describe('payments whose outcome is not known', { timeout: STUCK_AFTER_MS }, () 
     await Promise.all([fault.kill('processor-default'), fault.kill('processor-fallback')])
     const awaySinceMs = performance.now()
     // Clients go on paying all the time.
-    await eventually('a minute is over, and thousands wait', 5 * PATIENCE_MS, async () =>
-      performance.now() - awaySinceMs > 60_000 && await redis.xlen(keys.queue) > 3_000)
+    await eventually(
+      'a minute is over, and thousands wait',
+      5 * PATIENCE_MS,
+      async () => performance.now() - awaySinceMs > 60_000 && (await redis.xlen(keys.queue)) > 3_000
+    )
     await Promise.all([stack.part('processor-default').start(), stack.part('processor-fallback').start()])
     await traffic.stop()
     assert.deepEqual(traffic.errors, {}, 'clients notice nothing')
@@ -118,13 +134,16 @@ describe('payments whose outcome is not known', { timeout: STUCK_AFTER_MS }, () 
 describe('a payment that a processor refuses for good', { timeout: STUCK_AFTER_MS }, () => {
   it('goes to the other one, in whatever state that is', async t => {
     const own = ownerOf(t)
-    const fault = await startFaultStack(own, { monitors: 0, environment: { worker: { PROCESSOR_TIMEOUT_MS: '60000' } } })
+    const fault = await startFaultStack(own, {
+      monitors: 0,
+      environment: { worker: { PROCESSOR_TIMEOUT_MS: '60000' } }
+    })
     const traffic = createTraffic(own, fault.stack.url, 5)
     const { admins, redis, keys, stack } = fault
     await admins.default.setFaults([{ kind: 'status', status: 415, next: 3 }])
     await admins.fallback.setFailing(true)
     await traffic.burst(20, 10)
-    await eventually('all others are settled', PATIENCE_MS, async () => await redis.xlen(keys.queue) === 3)
+    await eventually('all others are settled', PATIENCE_MS, async () => (await redis.xlen(keys.queue)) === 3)
     const records = await redis.hvals(keys.inFlight)
     assert(records.length === 3 && records.every(record => /^fallback \S+ \S+ #\d+ last$/.test(record)), records.join())
     // A restart gives them back, and default would take them now.
@@ -132,15 +151,25 @@ describe('a payment that a processor refuses for good', { timeout: STUCK_AFTER_M
     assert.deepEqual(await redis.hvals(keys.inFlight), [])
     await admins.default.setFaults([{ kind: 'status', status: 400, next: 3 }])
     await stack.part('worker-1').start()
-    await eventually('they are at fallback again', PATIENCE_MS, async () => (await redis.hvals(keys.inFlight)).length === 3)
+    await eventually(
+      'they are at fallback again',
+      PATIENCE_MS,
+      async () => (await redis.hvals(keys.inFlight)).length === 3
+    )
     await admins.fallback.setFailing(false)
     const bookings = await assertSettlesAndAddsUp(fault, traffic)
-    assert.deepEqual(bookings.map(({ processor }) => processor).sort(), [...Array<string>(17).fill('default'), ...Array<string>(3).fill('fallback')])
+    assert.deepEqual(bookings.map(({ processor }) => processor).sort(), [
+      ...Array<string>(17).fill('default'),
+      ...Array<string>(3).fill('fallback')
+    ])
   })
 
   it('goes to the dead letters once the other one has refused it as well, is logged, and takes nothing else with it', async t => {
     const own = ownerOf(t)
-    const fault = await startFaultStack(own, { monitors: 0, environment: { worker: { PROCESSOR_TIMEOUT_MS: '60000' } } })
+    const fault = await startFaultStack(own, {
+      monitors: 0,
+      environment: { worker: { PROCESSOR_TIMEOUT_MS: '60000' } }
+    })
     const traffic = createTraffic(own, fault.stack.url, 4)
     const { admins, redis, keys, stack } = fault
     for (const admin of Object.values(admins)) await admin.setFaults([{ kind: 'status', status: 400, next: 2 }])
@@ -150,44 +179,56 @@ describe('a payment that a processor refuses for good', { timeout: STUCK_AFTER_M
     const letters = await redis.xrange(keys.deadLetters, '-', '+')
     assert.equal(letters.length, 2)
     await stack.part('worker-1').stop()
-    const log = readFileSync(stack.part('worker-1').logPath, 'utf8').trimEnd().split('\n').map(line => JSON.parse(line) as { msg: string; level: number; count: number })
+    const log = readFileSync(stack.part('worker-1').logPath, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line) as { msg: string; level: number; count: number })
     const lines = log.filter(({ msg }) => msg === 'dead letter')
     assert(lines.every(({ level }) => level === 50))
-    assert.equal(lines.reduce((sum, { count }) => sum + count, 0), 2)
+    assert.equal(
+      lines.reduce((sum, { count }) => sum + count, 0),
+      2
+    )
     for (const [, fields] of letters) {
       assert.match(fields[9] ?? '', /^default refused it for good, then fallback: status 400$/)
-      const status = await (await fetch(`${stack.url}/payments/${fields[1] ?? ''}`)).json() as { status: string }
+      const status = (await (await fetch(`${stack.url}/payments/${fields[1] ?? ''}`)).json()) as { status: string }
       assert.equal(status.status, 'dead-letter')
     }
   })
 })
 
-describe('a processor that refuses everything with a 4xx that is not the payments\' fault', { timeout: STUCK_AFTER_MS }, () => {
-  it('fails: nothing becomes a dead letter, all goes to the other one, and one line says so', async t => {
-    const own = ownerOf(t)
-    const fault = await startFaultStack(own, { monitors: 0 })
-    const traffic = createTraffic(own, fault.stack.url, 6)
-    const { admins, redis, keys, stack } = fault
-    for (const status of [404, 401]) {
-      await admins.default.setFaults([{ kind: 'status', status, probability: 1 }])
-      await traffic.burst(100, 20)
-      const verdict = async () => {
-        const { processors } = await (await fetch(`${stack.url}/status`)).json() as { processors: { default: { verdict: string } } }
-        return processors.default.verdict
+describe(
+  "a processor that refuses everything with a 4xx that is not the payments' fault",
+  { timeout: STUCK_AFTER_MS },
+  () => {
+    it('fails: nothing becomes a dead letter, all goes to the other one, and one line says so', async t => {
+      const own = ownerOf(t)
+      const fault = await startFaultStack(own, { monitors: 0 })
+      const traffic = createTraffic(own, fault.stack.url, 6)
+      const { admins, redis, keys, stack } = fault
+      for (const status of [404, 401]) {
+        await admins.default.setFaults([{ kind: 'status', status, probability: 1 }])
+        await traffic.burst(100, 20)
+        const verdict = async () => {
+          const { processors } = (await (await fetch(`${stack.url}/status`)).json()) as {
+            processors: { default: { verdict: string } }
+          }
+          return processors.default.verdict
+        }
+        await eventually('the status says that default fails', PATIENCE_MS, async () => (await verdict()) === 'fails')
+        await assertSettlesAndAddsUp(fault, traffic)
+        await admins.default.setFaults()
+        await eventually('default is used again', PATIENCE_MS, async () => {
+          await traffic.burst(1, 1)
+          return (await verdict()) === 'works'
+        })
       }
-      await eventually('the status says that default fails', PATIENCE_MS, async () => await verdict() === 'fails')
-      await assertSettlesAndAddsUp(fault, traffic)
-      await admins.default.setFaults()
-      await eventually('default is used again', PATIENCE_MS, async () => {
-        await traffic.burst(1, 1)
-        return await verdict() === 'works'
-      })
-    }
-    assert.equal(await redis.xlen(keys.deadLetters), 0)
-    const bookings = await assertSettlesAndAddsUp(fault, traffic)
-    assert(bookings.filter(({ processor }) => processor === 'fallback').length > 100)
-    const log = readFileSync(stack.part('worker-1').logPath, 'utf8').trimEnd().split('\n')
-    assert(log.length < 30, `${log.length} lines for ${bookings.length} payments`)
-    assert(log.some(line => line.includes('breaker opened') && line.includes('"lastTrouble":"status 404"')))
-  })
-})
+      assert.equal(await redis.xlen(keys.deadLetters), 0)
+      const bookings = await assertSettlesAndAddsUp(fault, traffic)
+      assert(bookings.filter(({ processor }) => processor === 'fallback').length > 100)
+      const log = readFileSync(stack.part('worker-1').logPath, 'utf8').trimEnd().split('\n')
+      assert(log.length < 30, `${log.length} lines for ${bookings.length} payments`)
+      assert(log.some(line => line.includes('breaker opened') && line.includes('"lastTrouble":"status 404"')))
+    })
+  }
+)

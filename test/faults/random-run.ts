@@ -46,11 +46,20 @@ export type RunOptions = {
   onFault?: (text: string) => void
 }
 
-/** A run that takes longer has got stuck: it waits for all faults and payments, and then for the longest back-offs to end. */
+/**
+ * A run that takes longer has got stuck: it waits for all faults and payments, and then for the longest back-offs to
+ * end.
+ */
 const SEED_MAX_MS = 5 * PATIENCE_MS
 
 /** Never throws for what goes wrong in the pipeline: that stands in `failure`. */
-export async function runSeed({ seed, payments, faults, rate = 300, onFault = () => undefined }: RunOptions): Promise<RunReport> {
+export async function runSeed({
+  seed,
+  payments,
+  faults,
+  rate = 300,
+  onFault = () => undefined
+}: RunOptions): Promise<RunReport> {
   const startedAtMs = performance.now()
   const plan = makePlan(seed, faults)
   const owner = createOwner()
@@ -71,7 +80,7 @@ export async function runSeed({ seed, payments, faults, rate = 300, onFault = ()
     for (const { processor } of bookings) report.booked[processor] += 1
     report.deadLetters = await stack.redis.xlen(stack.keys.deadLetters)
   } catch (error) {
-    report.failure = error instanceof Error ? error.stack ?? error.message : String(error)
+    report.failure = error instanceof Error ? (error.stack ?? error.message) : String(error)
   } finally {
     await owner.release()
   }
@@ -94,23 +103,35 @@ type Playing = {
 }
 
 function playFaults(
-  stack: FaultStack, traffic: Traffic, plan: Plan, report: RunReport, onFault: (text: string) => void
+  stack: FaultStack,
+  traffic: Traffic,
+  plan: Plan,
+  report: RunReport,
+  onFault: (text: string) => void
 ): Playing {
   const stopping = new AbortController()
   const { signal } = stopping
   const watches: Promise<void>[] = []
   const beganAtMs = performance.now()
-  const injector = createInjector(stack, {
-    onFault: fault => {
-      const name = nameOf(fault)
-      onFault(`${(performance.now() - beganAtMs).toFixed(0).padStart(6)} ms  ${name}  ${JSON.stringify(fault)}`)
-      report.faults[name] = (report.faults[name] ?? 0) + 1
+  const injector = createInjector(
+    stack,
+    {
+      onFault: fault => {
+        const name = nameOf(fault)
+        onFault(`${(performance.now() - beganAtMs).toFixed(0).padStart(6)} ms  ${name}  ${JSON.stringify(fault)}`)
+        report.faults[name] = (report.faults[name] ?? 0) + 1
+      },
+      onKilled: (fault, killedAtMs) => {
+        const watch = watchRecovery(stack, traffic, { kind: nameOf(fault), killedAtMs, signal })
+        watches.push(
+          watch.then(recovery => {
+            if (recovery !== undefined) report.recoveries.push(recovery)
+          })
+        )
+      }
     },
-    onKilled: (fault, killedAtMs) => {
-      const watch = watchRecovery(stack, traffic, { kind: nameOf(fault), killedAtMs, signal })
-      watches.push(watch.then(recovery => { if (recovery !== undefined) report.recoveries.push(recovery) }))
-    }
-  }, signal)
+    signal
+  )
   const steps = plan.steps.map(async ({ atMs, fault }) => {
     await sleep(atMs, undefined, { signal })
     await injector.inject(fault)
@@ -126,7 +147,11 @@ function playFaults(
 
 /** Returns when the faults are over, all payments are sent and ended, and nothing is under way any more. */
 async function untilQuiet(
-  stack: FaultStack, traffic: Traffic, playing: Playing, payments: number, report: RunReport
+  stack: FaultStack,
+  traffic: Traffic,
+  playing: Playing,
+  payments: number,
+  report: RunReport
 ): Promise<void> {
   await playing.over
   await eventually(`${payments} payments are sent`, SEED_MAX_MS, () => traffic.sent.size >= payments)
@@ -161,13 +186,19 @@ function emptyReport(seed: number, directory: string): RunReport {
 
 /** Nothing is queued, and no attempt that its worker gave up is still under way at a processor. */
 async function isQuiet({ redis, keys, admins }: FaultStack): Promise<boolean> {
-  const [queued, ...states] = await Promise.all([redis.xlen(keys.queue), admins.default.state(), admins.fallback.state()])
+  const [queued, ...states] = await Promise.all([
+    redis.xlen(keys.queue),
+    admins.default.state(),
+    admins.fallback.state()
+  ])
   return queued === 0 && states.every(({ running, queued: waiting }) => running + waiting === 0)
 }
 
 async function withinMs(limitMs: number, work: Promise<void>): Promise<void> {
   const { promise: isLate, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => { reject(new Error(`the run was not over within ${limitMs} ms`)) }, limitMs)
+  const timer = setTimeout(() => {
+    reject(new Error(`the run was not over within ${limitMs} ms`))
+  }, limitMs)
   try {
     await Promise.race([work, isLate])
   } finally {

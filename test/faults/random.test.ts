@@ -1,6 +1,6 @@
 // Goal: the guarantee holds through faults that nobody has thought of together.
-// Method: one short run of what `npm run faults` runs long: clients of several habits, and faults of all kinds in an order
-// that the seed decides. SEED=… replays a run: same payments, same faults at the same times.
+// Method: one short run of what `npm run faults` runs long: clients of several habits, and faults of all kinds in an
+// order that the seed decides. SEED=… replays a run: same payments, same faults at the same times.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { STUCK_AFTER_MS } from '../support/eventually.ts'
@@ -11,7 +11,14 @@ const seed = Number(process.env.SEED ?? 17)
 
 test(`a random run (SEED=${seed})`, { timeout: STUCK_AFTER_MS }, async t => {
   const faults = 10
-  const report = await runSeed({ seed, payments: 3_000, faults, onFault: text => { t.diagnostic(text) } })
+  const report = await runSeed({
+    seed,
+    payments: 3_000,
+    faults,
+    onFault: text => {
+      t.diagnostic(text)
+    }
+  })
   assert.equal(report.failure, undefined, `${report.failure ?? ''}\nLogs: ${report.directory}\nReplay: SEED=${seed}`)
   assert(report.payments >= 3_000)
   // A command that is to be lost may not be sent in a short run; everything else has happened.
@@ -29,7 +36,24 @@ test('twenty seeds meet every kind of fault', () => {
   const steps = Array.from({ length: 20 }, (_, seed) => makePlan(seed, 14).steps).flat()
   const kinds = new Set(steps.map(({ fault }) => nameOf(fault).split(' ')[0]))
   assert.deepEqual([...kinds].sort(), [
-    'cut', 'cut-reply', 'cut-request', 'failing', 'freeze', 'function-flush', 'garbage', 'go-silent', 'kill', 'lose-reply',
-    'lose-request', 'redis-busy', 'redis-full', 'reject', 'reset', 'restart', 'rewrite-log', 'silent', 'slow'
+    'cut',
+    'cut-reply',
+    'cut-request',
+    'failing',
+    'freeze',
+    'function-flush',
+    'garbage',
+    'go-silent',
+    'kill',
+    'lose-reply',
+    'lose-request',
+    'redis-busy',
+    'redis-full',
+    'reject',
+    'reset',
+    'restart',
+    'rewrite-log',
+    'silent',
+    'slow'
   ])
 })

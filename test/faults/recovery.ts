@@ -17,7 +17,9 @@ export type Recovery = {
 
 const POLL_MS = 5
 
-/** Watches until all three are true; gives up, with undefined, when `signal` aborts. Other faults meanwhile count in. */
+/**
+ * Watches until all three are true; gives up, with undefined, when `signal` aborts. Other faults meanwhile count in.
+ */
 export async function watchRecovery(
   { redis, keys }: FaultStack,
   traffic: Traffic,
@@ -29,7 +31,8 @@ export async function watchRecovery(
     const years = await Promise.all(PROCESSOR_NAMES.map(name => redis.hvals(keys.totals(name, 'requests', ''))))
     return years.flat().reduce((sum, count) => sum + Number(count), 0)
   }
-  const oldest = async () => Number((await redis.xrange(keys.queue, '-', '+', 'COUNT', 1))[0]?.[0].split('-')[0] ?? Infinity)
+  const oldest = async () =>
+    Number((await redis.xrange(keys.queue, '-', '+', 'COUNT', 1))[0]?.[0].split('-')[0] ?? Infinity)
 
   let base: number | undefined
   let settledAgainMs: number | undefined
@@ -42,11 +45,19 @@ export async function watchRecovery(
       const sinceMs = Math.round(performance.now() - killedAtMs)
       if (settled > base) settledAgainMs ??= sinceMs
       if (oldestMs > killedAtEntry) backlogGoneMs ??= sinceMs
-    } catch { /* Redis is away: not yet. */ }
+    } catch {
+      /* Redis is away: not yet. */
+    }
     await sleep(POLL_MS)
   }
   const aborted = new Promise<undefined>(resolve => {
-    signal.addEventListener('abort', () => { resolve(undefined) }, { once: true })
+    signal.addEventListener(
+      'abort',
+      () => {
+        resolve(undefined)
+      },
+      { once: true }
+    )
   })
   const acceptedAgainMs = await Promise.race([acceptedAgain, aborted])
   if (acceptedAgainMs === undefined) return undefined

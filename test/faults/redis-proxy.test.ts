@@ -20,7 +20,9 @@ after(() => owner.release())
 const directory = owner.own(await mkdtemp(join(tmpdir(), 'proxy-')), made => rm(made, { recursive: true }))
 const proxy = await startRedisProxy(owner.own, join(directory, 'proxy.sock'), url.replace('unix:', ''))
 const connect = async (replyTimeoutMs = 30_000): Promise<Redis> =>
-  owner.own(await connectRedis(proxy.url, 'test', replyTimeoutMs, createLog('test', 'silent')), client => { client.disconnect() })
+  owner.own(await connectRedis(proxy.url, 'test', replyTimeoutMs, createLog('test', 'silent')), client => {
+    client.disconnect()
+  })
 
 test('commands and replies pass through, pipelined and large', async () => {
   const client = await connect()
@@ -31,14 +33,22 @@ test('commands and replies pass through, pipelined and large', async () => {
 
 test('a fault hits the command that it is meant for, and its connection', async () => {
   const wasCarriedOut = {
-    'lose-request': null, 'cut-request': null, 'lose-reply': '1', 'cut-reply': '1', 'go-silent': '1'
+    'lose-request': null,
+    'cut-request': null,
+    'lose-reply': '1',
+    'cut-reply': '1',
+    'go-silent': '1'
   } as const
   for (const [fault, expected] of Object.entries(wasCarriedOut)) {
     // Nothing but its own time-out tells a client of silence.
     const client = await connect(fault === 'go-silent' ? 1_000 : undefined)
     const other = await connect()
     const happened = proxy.next(`victim-${fault}`, fault as keyof typeof wasCarriedOut)
-    const commands = [client.set(`before-${fault}`, 'x'), client.set(`victim-${fault}`, '1'), other.get('key-1')] as const
+    const commands = [
+      client.set(`before-${fault}`, 'x'),
+      client.set(`victim-${fault}`, '1'),
+      other.get('key-1')
+    ] as const
     const replies = await Promise.allSettled(commands)
     await happened
     assert.equal(replies[1].status, 'rejected', fault)
@@ -64,7 +74,10 @@ test('what is held back waits, with all that follows on its connection', async (
 
 test('cutting everything ends what is under way, and clients come back', async () => {
   const client = await connect()
-  const blocked = client.call('BLPOP', 'nothing', '1').then(() => 'answered', () => 'cut')
+  const blocked = client.call('BLPOP', 'nothing', '1').then(
+    () => 'answered',
+    () => 'cut'
+  )
   await sleep(0)
   proxy.cutAll()
   assert.equal(await blocked, 'cut')

@@ -25,7 +25,8 @@ describe('Redis', { timeout: STUCK_AFTER_MS }, () => {
       await fault.kill('redis')
       await fault.stack.part('redis').start()
       // In the middle of a rewrite of its log, too.
-      if (round === 1) await eventually('the log is being rewritten', PATIENCE_MS, () => fault.redis.call('BGREWRITEAOF'))
+      if (round === 1)
+        await eventually('the log is being rewritten', PATIENCE_MS, () => fault.redis.call('BGREWRITEAOF'))
     }
     await traffic.acceptedAgain(performance.now())
     await traffic.stop()

@@ -28,7 +28,8 @@ export function describeTotals(reports: readonly RunReport[]): string {
   const sum = (of: (report: RunReport) => number) => reports.reduce((total, report) => total + of(report), 0)
   const merged = (of: (report: RunReport) => Record<string, number>) => {
     const all: Record<string, number> = {}
-    for (const report of reports) for (const [name, count] of Object.entries(of(report))) all[name] = (all[name] ?? 0) + count
+    for (const report of reports)
+      for (const [name, count] of Object.entries(of(report))) all[name] = (all[name] ?? 0) + count
     return all
   }
   const faults = merged(each => each.faults)

@@ -45,11 +45,19 @@ async function main(): Promise<boolean> {
     rate: wholeNumber('rate', values.rate)
   }
 
-  const words = Object.entries(options).map(([name, value]) => `--${name} ${value}`).join(' ')
+  const words = Object.entries(options)
+    .map(([name, value]) => `--${name} ${value}`)
+    .join(' ')
   const reports: RunReport[] = []
   for (let seed = first; seed < first + count; seed++) {
     console.log(`seed ${seed} (${reports.length + 1} of ${count}) …`)
-    const report = await runSeed({ seed, ...options, onFault: text => { if (values.verbose === true) console.log(`  ${text}`) } })
+    const report = await runSeed({
+      seed,
+      ...options,
+      onFault: text => {
+        if (values.verbose === true) console.log(`  ${text}`)
+      }
+    })
     reports.push(report)
     console.log(describeSeed(report, words))
     if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ options, reports }, null, 1)}\n`)
@@ -65,7 +73,7 @@ function wholeNumber(what: string, text: string): number {
 
 try {
   // A run that got stuck may still be waiting for something.
-  process.exit(await main() ? 0 : 1)
+  process.exit((await main()) ? 0 : 1)
 } catch (error) {
   console.error(`npm run faults: ${error instanceof Error ? error.message : String(error)}`)
   process.exit(2)

@@ -19,9 +19,15 @@ export type Traffic = Account & {
   pay: (id: string, cents: number) => Promise<Ending>
   /** Sends so many new payments, as many as `concurrency` at a time; resolves when all have ended. */
   burst: (count: number, concurrency: number) => Promise<void>
-  /** Resolves when a request that was sent after `sinceMs` (of performance.now) is accepted; with how long after that was. */
+  /**
+   * Resolves when a request that was sent after `sinceMs` (of performance.now) is accepted; with how long after that
+   * was.
+   */
   acceptedAgain: (sinceMs: number) => Promise<number>
-  /** How requests ended that were not accepted, by status and its reason, or by code. Without the 409s that were asked for. */
+  /**
+   * How requests ended that were not accepted, by status and its reason, or by code. Without the 409s that were asked
+   * for.
+   */
   errors: Record<string, number>
   /** Requests of any kind. */
   requestCount: () => number
@@ -48,7 +54,9 @@ export function createTraffic(own: Own, url: string, seed: number): Traffic {
   const underWay = new Set<Promise<void>>()
   let requestCount = 0
   let timer: NodeJS.Timeout | undefined
-  own(undefined, () => { clearInterval(timer) })
+  own(undefined, () => {
+    clearInterval(timer)
+  })
 
   const post = async (id: string, cents: number): Promise<Ending> => {
     requestCount += 1
@@ -101,13 +109,15 @@ export function createTraffic(own: Own, url: string, seed: number): Traffic {
     const habit = habits.fraction()
     // A 15 % share each of those who never ask again and of those who ask twice at once; 5 % try a second amount.
     if (habit < 0.15) return pay(id, cents).then(() => undefined)
-    if (habit < 0.30) return Promise.all([pay(id, cents), pay(id, cents)]).then(() => undefined)
+    if (habit < 0.3) return Promise.all([pay(id, cents), pay(id, cents)]).then(() => undefined)
     if (habit < 0.35) return payAnotherAmount(id, cents)
     return payUntilAccepted(id, cents)
   }
 
   const begin = () => {
-    const work: Promise<void> = next(random).finally(() => { underWay.delete(work) })
+    const work: Promise<void> = next(random).finally(() => {
+      underWay.delete(work)
+    })
     underWay.add(work)
   }
 
@@ -124,7 +134,7 @@ export function createTraffic(own: Own, url: string, seed: number): Traffic {
       timer = setInterval(() => {
         const nowMs = performance.now()
         // By the clock: ticks of a busy machine come late, and some never.
-        for (owed += ratePerS * (nowMs - lastMs) / 1_000; owed >= 1; owed--) {
+        for (owed += (ratePerS * (nowMs - lastMs)) / 1_000; owed >= 1; owed--) {
           if (underWay.size < UNDER_WAY_MAX) begin()
         }
         lastMs = nowMs
@@ -136,11 +146,15 @@ export function createTraffic(own: Own, url: string, seed: number): Traffic {
     },
     async burst(total, concurrency) {
       let begun = 0
-      const client = async () => { while (begun++ < total) await pay(random.uuid(), random.integer(1, 100_000)) }
+      const client = async () => {
+        while (begun++ < total) await pay(random.uuid(), random.integer(1, 100_000))
+      }
       await Promise.all(Array.from({ length: concurrency }, client))
     },
     acceptedAgain(sinceMs) {
-      return new Promise(resolve => { waiting.add({ sinceMs, resolve }) })
+      return new Promise(resolve => {
+        waiting.add({ sinceMs, resolve })
+      })
     }
   }
 }

@@ -1,7 +1,8 @@
-// Goal: services of two versions run side by side on one Redis, so that an upgrade, and the way back, cost no client an error and
-// no payment its life.
-// Method: under load each service of a real pipeline is replaced, one after the other, by one of a copy of the code whose Redis
-// functions have another version; and then the other way round, after Redis was told to forget the version that nobody used.
+// Goal: services of two versions run side by side on one Redis, so that an upgrade, and the way back, cost no client an
+// error and no payment its life.
+// Method: under load each service of a real pipeline is replaced, one after the other, by one of a copy of the code
+// whose Redis functions have another version; and then the other way round, after Redis was told to forget the version
+// that nobody used.
 import assert from 'node:assert/strict'
 import { appendFile, cp, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -29,7 +30,7 @@ async function anotherVersion(own: Own): Promise<string> {
 }
 
 async function libraries(redis: Redis): Promise<string[]> {
-  const listed = await redis.call('FUNCTION', 'LIST') as unknown[][]
+  const listed = (await redis.call('FUNCTION', 'LIST')) as unknown[][]
   return listed.map(fields => String(fields[fields.indexOf('library_name') + 1]))
 }
 
@@ -49,7 +50,10 @@ describe('an upgrade under load', { timeout: STUCK_AFTER_MS }, () => {
     const [oldLibrary = ''] = await libraries(redis)
 
     const REDIS_URL = `unix:${stack.redisPath}`
-    const processors = { DEFAULT_PROCESSOR_URL: stack.processorUrls.default, FALLBACK_PROCESSOR_URL: stack.processorUrls.fallback }
+    const processors = {
+      DEFAULT_PROCESSOR_URL: stack.processorUrls.default,
+      FALLBACK_PROCESSOR_URL: stack.processorUrls.fallback
+    }
     const start = async (...[name, environment]: Parameters<typeof startService>) => {
       const service = startService(name, { REDIS_URL, ...environment }, [], copy)
       await service.untilLogged('ready')
@@ -86,7 +90,11 @@ describe('an upgrade under load', { timeout: STUCK_AFTER_MS }, () => {
     for (const [index, service] of gateways.entries()) {
       await leave(service)
       await stack.part(`gateway-${index + 1}`).start()
-      await eventually('HAProxy sends requests to it', PATIENCE_MS, async () => (await acceptedBy(stack.url, `gateway-${index + 1}`)) > 0)
+      await eventually(
+        'HAProxy sends requests to it',
+        PATIENCE_MS,
+        async () => (await acceptedBy(stack.url, `gateway-${index + 1}`)) > 0
+      )
     }
     await goesOn()
     await traffic.stop()
@@ -97,6 +105,8 @@ describe('an upgrade under load', { timeout: STUCK_AFTER_MS }, () => {
 
 /** Payments a second that the gateway of this name accepts, by the status. */
 async function acceptedBy(url: string, label: string): Promise<number> {
-  const { gateways } = await (await fetch(`${url}/status`)).json() as { gateways: { label: string; isAlive: boolean; acceptedPerSecond: number }[] }
+  const { gateways } = (await (await fetch(`${url}/status`)).json()) as {
+    gateways: { label: string; isAlive: boolean; acceptedPerSecond: number }[]
+  }
   return gateways.find(gateway => gateway.label === label && gateway.isAlive)?.acceptedPerSecond ?? 0
 }

@@ -17,7 +17,7 @@ async function start(own: Own, options: FaultStackOptions = {}) {
   return { fault, traffic, ...fault }
 }
 
-describe('a worker killed between the processor\'s insert and its own settle', { timeout: STUCK_AFTER_MS }, () => {
+describe("a worker killed between the processor's insert and its own settle", { timeout: STUCK_AFTER_MS }, () => {
   it('leaves payments that its successor finds booked, and counts once', async t => {
     const environment = { worker: { PROCESSOR_TIMEOUT_MS: '60000' } }
     const { fault, traffic, proxies, kill, stack, admins } = await start(ownerOf(t), { environment })
@@ -63,7 +63,9 @@ describe('a worker killed between the processor\'s insert and its own settle', {
 })
 
 describe('a worker that is paused until another has taken its payments over', { timeout: STUCK_AFTER_MS }, () => {
-  /** Worker 1 has sent 40 payments and is paused before their answers come, which default holds; there is no worker 2. */
+  /**
+   * Worker 1 has sent 40 payments and is paused before their answers come, which default holds; there is no worker 2.
+   */
   async function pauseWithAnswersUnderWay(own: Own) {
     const started = await start(own, { workers: 2, environment: { worker: { PROCESSOR_TIMEOUT_MS: '60000' } } })
     const { traffic, kill, stack, admins } = started
@@ -93,7 +95,7 @@ describe('a worker that is paused until another has taken its payments over', { 
     await admins.default.setHolding(false)
     await admins.default.until(({ bookings }) => bookings === 40)
     await stack.part('worker-2').start()
-    await eventually('worker 2 has settled all', PATIENCE_MS, async () => await redis.xlen(keys.queue) === 0)
+    await eventually('worker 2 has settled all', PATIENCE_MS, async () => (await redis.xlen(keys.queue)) === 0)
     await wake(fault, 'settle')
     assert.equal((await assertSettlesAndAddsUp(fault, traffic)).length, 40)
   })
@@ -128,7 +130,9 @@ describe('a worker whose connection to Redis breaks', { timeout: STUCK_AFTER_MS 
       await happened
       await assertSettlesAndAddsUp(fault, traffic)
     }
-    const recoveries = readFileSync(stack.part('worker-1').logPath, 'utf8').match(/"reclaimed":30,"freed":0,"msg":"took over own payments/g)
+    const recoveries = readFileSync(stack.part('worker-1').logPath, 'utf8').match(
+      /"reclaimed":30,"freed":0,"msg":"took over own payments/g
+    )
     assert.equal(recoveries?.length, 2, 'once for each reply that was lost')
   })
 
@@ -143,11 +147,15 @@ describe('a worker whose connection to Redis breaks', { timeout: STUCK_AFTER_MS 
   })
 
   it('pays once when a release, or its reply, is lost', async t => {
-    const { fault, traffic, proxies, admins } = await start(ownerOf(t), { environment: { worker: { FALLBACK_AFTER_MS: '0' } } })
+    const { fault, traffic, proxies, admins } = await start(ownerOf(t), {
+      environment: { worker: { FALLBACK_AFTER_MS: '0' } }
+    })
     for (const broken of ['lose-reply', 'cut-reply', 'lose-request', 'cut-request'] as const) {
       await admins.default.setFailing(true)
       let isBroken = false
-      void proxies.worker.next('release_', broken).then(() => { isBroken = true })
+      void proxies.worker.next('release_', broken).then(() => {
+        isBroken = true
+      })
       // Until default gets one to refuse: its breaker lets one through every now and then.
       await eventually('a release is broken', PATIENCE_MS, async () => {
         await traffic.burst(30, 10)
@@ -168,7 +176,9 @@ describe('a worker whose connection to Redis breaks', { timeout: STUCK_AFTER_MS 
     await assertSettlesAndAddsUp(fault, traffic)
 
     await part.stop()
-    const atStart = ['FUNCTION', 'xgroup', 'subscribe', 'get'].map(command => proxies.worker.next(command, 'lose-request'))
+    const atStart = ['FUNCTION', 'xgroup', 'subscribe', 'get'].map(command =>
+      proxies.worker.next(command, 'lose-request')
+    )
     await part.start()
     await Promise.all(atStart)
     await traffic.burst(20, 10)

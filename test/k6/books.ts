@@ -1,5 +1,5 @@
-// The two sets of books, in whole cents, and what they differ in. k6 imports this too: only the functions that read over
-// HTTP use anything of Node.
+// The two sets of books, in whole cents, and what they differ in. k6 imports this too: only the functions that read
+// over HTTP use anything of Node.
 
 export const NAMES = ['default', 'fallback'] as const
 export type ProcessorName = (typeof NAMES)[number]
@@ -13,17 +13,19 @@ const timeoutMs = 5_000
 
 /** Everything that the processors have. @throws Error that names the processor which does not answer as it should */
 export async function readProcessors(urls: ProcessorUrls, token: string): Promise<Books> {
-  const [byDefault, byFallback] = await Promise.all(NAMES.map(async name => {
-    const summary = await readJson(`${urls[name]}/admin/payments-summary`, { 'X-Rinha-Token': token })
-    return totalsOf(summary, `${name} at ${urls[name]}`)
-  }))
+  const [byDefault, byFallback] = await Promise.all(
+    NAMES.map(async name => {
+      const summary = await readJson(`${urls[name]}/admin/payments-summary`, { 'X-Rinha-Token': token })
+      return totalsOf(summary, `${name} at ${urls[name]}`)
+    })
+  )
   if (byDefault === undefined || byFallback === undefined) throw new Error('unreachable')
   return { default: byDefault, fallback: byFallback }
 }
 
 /** Everything that the backend says it has. @throws Error when it does not answer as it should */
 export async function readBackend(url: string): Promise<Books> {
-  const summary = await readJson(`${url}/payments-summary`) as Partial<Record<ProcessorName, unknown>> | null
+  const summary = (await readJson(`${url}/payments-summary`)) as Partial<Record<ProcessorName, unknown>> | null
   const where = `the backend at ${url}`
   return { default: totalsOf(summary?.default, where), fallback: totalsOf(summary?.fallback, where) }
 }
@@ -39,7 +41,8 @@ export function centsIn(books: Books): number {
 /** What has been added to the books since they stood like `before`. */
 export function added(books: Books, before: Books): Books {
   const since = (name: ProcessorName): Totals => ({
-    requests: books[name].requests - before[name].requests, cents: books[name].cents - before[name].cents
+    requests: books[name].requests - before[name].requests,
+    cents: books[name].cents - before[name].cents
   })
   return { default: since('default'), fallback: since('fallback') }
 }

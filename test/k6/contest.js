@@ -25,7 +25,16 @@ import { sleep } from 'k6'
 import { Counter, Trend } from 'k6/metrics'
 import { differences, NAMES } from './books.ts'
 import {
-  admin, adminCall, askForBooks, backendUrl, describe, isSuccess, PAYMENT_TIMEOUT_MS, postPayment, readBooks, sleepUntil
+  admin,
+  adminCall,
+  askForBooks,
+  backendUrl,
+  describe,
+  isSuccess,
+  PAYMENT_TIMEOUT_MS,
+  postPayment,
+  readBooks,
+  sleepUntil
 } from './lib/system.js'
 import { renderTable } from './report.ts'
 import { CHECK_WINDOW_MS, parseSchedule } from './schedule.ts'
@@ -81,8 +90,10 @@ export function setup() {
   if (isSuccess(response)) {
     purged.add(1)
   } else {
-    console.warn(`the backend did not empty its books (${describe(response)}); they should be empty: what is in them `
-      + 'of the last 15 s counts as an inconsistency')
+    console.warn(
+      `the backend did not empty its books (${describe(response)}); they should be empty: what is in them ` +
+        'of the last 15 s counts as an inconsistency'
+    )
   }
 }
 

@@ -19,11 +19,11 @@ const NAMES = ['default', 'fallback'] as const
  */
 export async function startDirectBackend(
   test: { after: (release: () => unknown) => void },
-  processorUrls: Record<typeof NAMES[number], string>,
+  processorUrls: Record<(typeof NAMES)[number], string>,
   mistake: Mistake = 'none'
 ): Promise<string> {
   const agent = new Agent({ keepAlive: true })
-  const settled: { name: typeof NAMES[number]; timeMs: number; cents: number }[] = []
+  const settled: { name: (typeof NAMES)[number]; timeMs: number; cents: number }[] = []
   let count = 0
   let isStopping = false
 
@@ -34,7 +34,7 @@ export async function startDirectBackend(
       for (const name of NAMES) {
         const timeMs = Date.now()
         const body = { ...payment, requestedAt: new Date(timeMs).toISOString() }
-        if (await post(agent, processorUrls[name], body) !== 200) continue
+        if ((await post(agent, processorUrls[name], body)) !== 200) continue
         const cents = Math.round(payment.amount * 100)
         const entry = { name, timeMs, cents: isWrong && mistake === 'adds-a-cent' ? cents + 1 : cents }
         settled.push(entry)
@@ -50,11 +50,14 @@ export async function startDirectBackend(
     }
   }
 
-  const summarise = (fromMs: number, toMs: number) => Object.fromEntries(NAMES.map(name => {
-    const entries = settled.filter(entry => entry.name === name && entry.timeMs >= fromMs && entry.timeMs <= toMs)
-    const totalCents = entries.reduce((sum, { cents }) => sum + cents, 0)
-    return [name, { totalRequests: entries.length, totalAmount: totalCents / 100 }]
-  }))
+  const summarise = (fromMs: number, toMs: number) =>
+    Object.fromEntries(
+      NAMES.map(name => {
+        const entries = settled.filter(entry => entry.name === name && entry.timeMs >= fromMs && entry.timeMs <= toMs)
+        const totalCents = entries.reduce((sum, { cents }) => sum + cents, 0)
+        return [name, { totalRequests: entries.length, totalAmount: totalCents / 100 }]
+      })
+    )
 
   const server = createServer((message, response) => {
     const url = new URL(message.url ?? '', 'http://backend')
@@ -89,7 +92,7 @@ async function post(agent: Agent, url: string, body: unknown): Promise<number> {
   try {
     const sent = request(`${url}/payments`, { method: 'POST', agent, headers: { 'Content-Type': 'application/json' } })
     sent.end(JSON.stringify(body))
-    const [answer] = await once(sent, 'response') as [IncomingMessage]
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage]
     answer.resume()
     return answer.statusCode ?? 0
   } catch {

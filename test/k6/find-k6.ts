@@ -58,7 +58,9 @@ function goProblem(): string | undefined {
 async function build(directory: string, signal: AbortSignal): Promise<string | undefined> {
   const startMs = performance.now()
   const child = spawn('go', ['install', '-v', `go.k6.io/k6@${K6_VERSION}`], {
-    env: { ...process.env, GOBIN: directory }, stdio: ['ignore', 'ignore', 'pipe'], signal
+    env: { ...process.env, GOBIN: directory },
+    stdio: ['ignore', 'ignore', 'pipe'],
+    signal
   })
   // With -v go says what it downloads and which package it compiles, some 1,000 lines in all.
   const lastLines: string[] = []

@@ -65,32 +65,40 @@ const drainMs = new Trend('outage_drain_ms', true)
 const drainRate = new Trend('outage_drain_rate')
 
 let recoveredAtMs
-const load = createLoad(`Outage: both processors fail for ${downSeconds} s`, [
-  { name: 'before', rate, seconds: beforeSeconds },
-  {
-    name: 'down', rate, seconds: downSeconds,
-    enter(startMs) {
-      setFailing(true)
-      say(startMs, 'both processors fail from now on')
+const load = createLoad(
+  `Outage: both processors fail for ${downSeconds} s`,
+  [
+    { name: 'before', rate, seconds: beforeSeconds },
+    {
+      name: 'down',
+      rate,
+      seconds: downSeconds,
+      enter(startMs) {
+        setFailing(true)
+        say(startMs, 'both processors fail from now on')
+      }
+    },
+    {
+      name: 'after',
+      rate,
+      seconds: afterSeconds,
+      enter(startMs) {
+        setFailing(false)
+        recoveredAtMs = Date.now() - startMs
+        say(startMs, 'both processors work again')
+      }
     }
-  },
-  {
-    name: 'after', rate, seconds: afterSeconds,
-    enter(startMs) {
-      setFailing(false)
-      recoveredAtMs = Date.now() - startMs
-      say(startMs, 'both processors work again')
-    }
-  }
-], READ_EVERY_MS)
+  ],
+  READ_EVERY_MS
+)
 
 export const { options, setup, payment } = load
 
 export function observe(start) {
   const readings = load.observe(start)
   if (readings === undefined) return
-  // Completed, but not settled in the end: what failed. Nobody here knows when; what failed after the recovery counts as
-  // failed before it, and makes the backlog look smaller by as much.
+  // Completed, but not settled in the end: what failed. Nobody here knows when; what failed after the recovery counts
+  // as failed before it, and makes the backlog look smaller by as much.
   const last = readings.at(-1)
   const unsettledIn = ({ completed, settled }) => completed - settled - (last.completed - last.settled)
   const atRecovery = readings.findLast(({ atMs }) => atMs <= recoveredAtMs)
@@ -112,10 +120,10 @@ export function handleSummary(data) {
     if (ms === undefined || down.settled === undefined) return []
     const waiting = Math.max(0, before.accepted + down.accepted - down.settled.default - down.settled.fallback)
     return [
-      `TIME TO DRAIN: ${(ms / 1000).toFixed(1)} s from the recovery, when ${count(waiting)} payments were unsettled, until `
-        + 'caught up;',
-      `${count(Math.round(perSecond))} a second were settled in that time`
-        + (ms < afterSeconds * 1000 ? ', while the load went on.' : ', and the load ended before.')
+      `TIME TO DRAIN: ${(ms / 1000).toFixed(1)} s from the recovery, when ${count(waiting)} payments were unsettled, until ` +
+        'caught up;',
+      `${count(Math.round(perSecond))} a second were settled in that time` +
+        (ms < afterSeconds * 1000 ? ', while the load went on.' : ', and the load ended before.')
     ]
   })
 }

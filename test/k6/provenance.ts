@@ -9,9 +9,12 @@ export function provenance(): { commit: string; machine: string } {
 /** With "+" when files differ from it. */
 function commit(): string {
   try {
-    const git = (...words: string[]) => execFileSync('git', words, {
-      cwd: import.meta.dirname, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore']
-    }).trim()
+    const git = (...words: string[]) =>
+      execFileSync('git', words, {
+        cwd: import.meta.dirname,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore']
+      }).trim()
     return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain') === '' ? '' : '+')
   } catch {
     return 'unknown'

@@ -48,7 +48,10 @@ async function main(): Promise<number> {
   try {
     const k6 = await ensureK6(signal)
     target = await openTarget(process.env, signal)
-    const run = await Promise.race([runOnce(k6, settings.schedulePath, settings.drainMaxMs, target, signal), target.broken])
+    const run = await Promise.race([
+      runOnce(k6, settings.schedulePath, settings.drainMaxMs, target, signal),
+      target.broken
+    ])
     const schedule = shown(settings.schedulePath)
     if (settings.wantsJson) console.log(JSON.stringify({ ...run.result, ...run.drained, schedule, ...provenance() }))
     else console.log(`\n${renderTable(run.result)}\n\n${describeDrain(run)}`)
@@ -66,8 +69,10 @@ function readArguments(): Settings | undefined {
   try {
     const { values } = parseArgs({
       options: {
-        schedule: { type: 'string', default: PUBLISHED_SCHEDULE }, drain: { type: 'string', default: '30' },
-        json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h' }
+        schedule: { type: 'string', default: PUBLISHED_SCHEDULE },
+        drain: { type: 'string', default: '30' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h' }
       }
     })
     if (values.help === true) return undefined

@@ -14,33 +14,42 @@ const stopMaxMs = 15_000
  * @throws Error when k6 fails; the signal's reason when aborted, after k6 has put the processors right again
  */
 export async function runK6(
-  k6: string, schedulePath: string, target: Pick<Target, 'backendUrl' | 'processorUrls' | 'token'>, signal: AbortSignal
+  k6: string,
+  schedulePath: string,
+  target: Pick<Target, 'backendUrl' | 'processorUrls' | 'token'>,
+  signal: AbortSignal
 ): Promise<Result> {
-  const child = spawn(k6, [
-    'run', '--quiet', '--no-usage-report', '--address=', '--log-format=raw', join(import.meta.dirname, 'contest.js')
-  ], {
-    env: {
-      ...process.env,
-      BACKEND_URL: target.backendUrl,
-      DEFAULT_PROCESSOR_URL: target.processorUrls.default,
-      FALLBACK_PROCESSOR_URL: target.processorUrls.fallback,
-      TOKEN: target.token,
-      SCHEDULE: schedulePath,
-      RESULT: 'json'
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // In a process group of its own, so that Ctrl-C in the terminal does not reach it twice: k6 takes a second one as
-    // "leave at once" and would not put the processors right.
-    detached: true
-  })
+  const child = spawn(
+    k6,
+    ['run', '--quiet', '--no-usage-report', '--address=', '--log-format=raw', join(import.meta.dirname, 'contest.js')],
+    {
+      env: {
+        ...process.env,
+        BACKEND_URL: target.backendUrl,
+        DEFAULT_PROCESSOR_URL: target.processorUrls.default,
+        FALLBACK_PROCESSOR_URL: target.processorUrls.fallback,
+        TOKEN: target.token,
+        SCHEDULE: schedulePath,
+        RESULT: 'json'
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // In a process group of its own, so that Ctrl-C in the terminal does not reach it twice: k6 takes a second one as
+      // "leave at once" and would not put the processors right.
+      detached: true
+    }
+  )
   // k6 says this for each single failed request; how many there were is part of the result.
   const noise = 'Request Failed'
-  createInterface(child.stderr).on('line', line => { if (line !== noise) console.error(line) })
+  createInterface(child.stderr).on('line', line => {
+    if (line !== noise) console.error(line)
+  })
 
   let killTimer: NodeJS.Timeout | undefined
   const stop = () => {
     child.kill('SIGINT')
-    killTimer = setTimeout(() => { child.kill('SIGKILL') }, stopMaxMs)
+    killTimer = setTimeout(() => {
+      child.kill('SIGKILL')
+    }, stopMaxMs)
   }
   signal.addEventListener('abort', stop, { once: true })
   if (signal.aborted) stop()

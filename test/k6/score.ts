@@ -83,7 +83,7 @@ export function scoreRun(figures: Figures): Result {
 
   const profitCents = settledCents - byDefault.feeCents - byFallback.feeCents
   const percent = p99Ms === null ? 0 : bonusPercent(p99Ms)
-  const bonusCents = Math.round(profitCents * percent / 100)
+  const bonusCents = Math.round((profitCents * percent) / 100)
   // Once, however many checks found one.
   const fineCents = inconsistencies > 0 ? Math.round(profitCents * FINE_SHARE) : 0
   const lowestFee = Math.min(byDefault.feePerTransaction, byFallback.feePerTransaction)

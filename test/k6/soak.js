@@ -31,7 +31,8 @@
  *   p50, p99, max      time until the answer, over accepted and failed
  *   default, fallback  settled during the interval, by the processors' books
  *   unsettled          accepted but not settled at the end of the interval: a queue that grows
- *   summary ms         what GET /payments-summary took at the end of the interval, once: it should not grow with the books
+ *   summary ms         what GET /payments-summary took at the end of the interval, once: it should not grow with the
+ *   books
  * and the drift of p99, unsettled and summary from the first interval to the last. The first one has the start of
  * everything in it (new connections, code not yet compiled): compare with the second one, too.
  *
@@ -52,7 +53,9 @@ if (!Number.isInteger(seconds)) {
 const load = createLoad(
   `Soak: ${rate} payments a second for ${durationSeconds} s`,
   Array.from({ length: intervals }, (_, index) => ({
-    name: `${index * seconds}-${(index + 1) * seconds} s`, rate, seconds
+    name: `${index * seconds}-${(index + 1) * seconds} s`,
+    rate,
+    seconds
   }))
 )
 
@@ -70,6 +73,8 @@ function drift(name, rows, figure) {
   const values = rows.map(row => row[figure]).filter(value => value !== undefined)
   if (values.length === 0) return `${name}: no figures`
   const [first, second, last] = [values[0], values[1], values.at(-1)].map(value => (value ?? 0).toFixed(2))
-  return `${name.padEnd(7)}  ${first} ms in the first interval, ${second} in the second, ${last} in the last; `
-    + `${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)} over all`
+  return (
+    `${name.padEnd(7)}  ${first} ms in the first interval, ${second} in the second, ${last} in the last; ` +
+    `${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)} over all`
+  )
 }

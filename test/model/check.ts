@@ -24,7 +24,12 @@ const RUNS_A_CHUNK = 20
 /** `stepCount`: how many steps it took to find it. */
 export type Failure = { seed: number; message: string; stepCount: number; trace: readonly string[] }
 export type Report = { stepCount: number; runCount: number; tookMs: number; failure: Failure | undefined }
-export type CheckOptions = { seed: number; stepCountMin: number; shrinkMaxMs?: number; onProgress?: (stepCount: number) => void }
+export type CheckOptions = {
+  seed: number
+  stepCountMin: number
+  shrinkMaxMs?: number
+  onProgress?: (stepCount: number) => void
+}
 
 type Redis = Pick<WorldOptions, 'redis' | 'reader' | 'stopClockAt'>
 
@@ -33,22 +38,53 @@ async function startRedis(own: Own): Promise<Redis> {
   const directory = own(await mkdtemp(join(tmpdir(), 'model-')), made => rm(made, { recursive: true, force: true }))
   const clock = createMovableClock(directory)
   const socket = join(directory, 'redis.sock')
-  own(spawn('redis-server', [
-    '--port', '0', '--unixsocket', socket, '--dir', directory, '--save', '', '--appendonly', 'no', '--hash-max-listpack-entries', '512'
-  ], { stdio: 'ignore', env: { ...process.env, ...clock.environment } }), async server => {
-    server.kill('SIGTERM')
-    if (server.exitCode === null) await once(server, 'exit')
+  own(
+    spawn(
+      'redis-server',
+      [
+        '--port',
+        '0',
+        '--unixsocket',
+        socket,
+        '--dir',
+        directory,
+        '--save',
+        '',
+        '--appendonly',
+        'no',
+        '--hash-max-listpack-entries',
+        '512'
+      ],
+      { stdio: 'ignore', env: { ...process.env, ...clock.environment } }
+    ),
+    async server => {
+      server.kill('SIGTERM')
+      if (server.exitCode === null) await once(server, 'exit')
+    }
+  )
+  const redis = own(await connectRedis(`unix:${socket}`, 'model', 30_000, createLog('model', 'silent')), client => {
+    client.disconnect()
   })
-  const redis = own(await connectRedis(`unix:${socket}`, 'model', 30_000, createLog('model', 'silent')), client => { client.disconnect() })
   await loadLibrary(redis)
   return { redis, reader: await createStateReader(redis, createKeys()), stopClockAt: clock.stopAt }
 }
 
-const steps = fc.array(fc.tuple(...[0, 1, 2].map(() => fc.noBias(fc.nat(CHOICES - 1))) as [fc.Arbitrary<number>, fc.Arbitrary<number>, fc.Arbitrary<number>]),
-  { minLength: 1, maxLength: RUN_LENGTH, size: 'max' })
+const steps = fc.array(
+  fc.tuple(
+    ...([0, 1, 2].map(() => fc.noBias(fc.nat(CHOICES - 1))) as [
+      fc.Arbitrary<number>,
+      fc.Arbitrary<number>,
+      fc.Arbitrary<number>
+    ])
+  ),
+  { minLength: 1, maxLength: RUN_LENGTH, size: 'max' }
+)
 
 /** Runs until there were so many steps, or one run failed, which is then made as short as the time for that allows. */
-export async function check(own: Own, { seed, stepCountMin, shrinkMaxMs = 60_000, onProgress }: CheckOptions): Promise<Report> {
+export async function check(
+  own: Own,
+  { seed, stepCountMin, shrinkMaxMs = 60_000, onProgress }: CheckOptions
+): Promise<Report> {
   const redis = await startRedis(own)
   const startedAtMs = performance.now()
   let [stepCount, runCount] = [0, 0]
@@ -66,16 +102,33 @@ export async function check(own: Own, { seed, stepCountMin, shrinkMaxMs = 60_000
     }
     return doneCount
   }
-  const report = (failure?: Failure): Report => ({ stepCount, runCount, tookMs: performance.now() - startedAtMs, failure })
+  const report = (failure?: Failure): Report => ({
+    stepCount,
+    runCount,
+    tookMs: performance.now() - startedAtMs,
+    failure
+  })
   for (let chunk = 0; stepCount < stepCountMin; chunk++) {
     const property = fc.asyncProperty(fc.boolean(), steps, async (isUpgrade, list) => {
       stepCount += await run(isUpgrade, list)
       runCount += 1
     })
-    const { counterexample } = await fc.check(property, { seed: seed + chunk, numRuns: RUNS_A_CHUNK, endOnFailure: true })
+    const { counterexample } = await fc.check(property, {
+      seed: seed + chunk,
+      numRuns: RUNS_A_CHUNK,
+      endOnFailure: true
+    })
     if (counterexample) {
       const [isUpgrade, list] = counterexample
-      await shorten(list, shorter => run(isUpgrade, shorter).then(() => false, () => true), shrinkMaxMs)
+      await shorten(
+        list,
+        shorter =>
+          run(isUpgrade, shorter).then(
+            () => false,
+            () => true
+          ),
+        shrinkMaxMs
+      )
       if (failed) return report({ seed: seed + chunk, stepCount, ...failed })
     }
     onProgress?.(stepCount)

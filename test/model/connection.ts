@@ -1,5 +1,5 @@
-// One actor's connection to Redis, in the hands of the test: a command is carried out when the test says so, and its reply is
-// heard, or lost, when the test says so. As on a real one, commands arrive and replies come back in order.
+// One actor's connection to Redis, in the hands of the test: a command is carried out when the test says so, and its
+// reply is heard, or lost, when the test says so. As on a real one, commands arrive and replies come back in order.
 import type { Redis } from 'ioredis'
 
 /** What became of a command as far as its actor can tell: nothing. */
@@ -32,21 +32,32 @@ export function createConnection(): Connection {
   const outgoing: Waiting[] = []
   const incoming: (() => void)[] = []
 
-  const enqueue = (name: string, args: readonly unknown[]) => new Promise<unknown>((resolve, reject) => {
-    outgoing.push({ name, args, heard: carried => { if ('error' in carried) reject(carried.error); else resolve(carried.reply) } })
-  })
+  const enqueue = (name: string, args: readonly unknown[]) =>
+    new Promise<unknown>((resolve, reject) => {
+      outgoing.push({
+        name,
+        args,
+        heard: carried => {
+          if ('error' in carried) reject(carried.error)
+          else resolve(carried.reply)
+        }
+      })
+    })
   /** As ioredis has it, page by page. */
   async function* scanStream({ match, count }: { match: string; count: number }) {
     let cursor = '0'
     do {
-      const [next, page] = await enqueue('scan', [cursor, 'MATCH', match, 'COUNT', count]) as [string, string[]]
+      const [next, page] = (await enqueue('scan', [cursor, 'MATCH', match, 'COUNT', count])) as [string, string[]]
       yield page
       cursor = next
     } while (cursor !== '0')
   }
 
   return {
-    redis: new Proxy({}, { get: (_, name) => name === 'scanStream' ? scanStream : (...args: unknown[]) => enqueue(String(name), args) }) as unknown as Redis,
+    redis: new Proxy(
+      {},
+      { get: (_, name) => (name === 'scanStream' ? scanStream : (...args: unknown[]) => enqueue(String(name), args)) }
+    ) as unknown as Redis,
     outgoing,
     incoming,
     async transmit(fate, carryOut) {
@@ -55,10 +66,14 @@ export function createConnection(): Connection {
       const { heard } = command
       const isLost = fate === 'reply lost' || fate === 'never arrived' || fate === 'late'
       const carried = fate === 'never arrived' || fate === 'late' ? undefined : await carryOut(command)
-      incoming.push(() => { heard(isLost || carried === undefined ? { error: new Lost(`${command.name}: ${fate}`) } : carried) })
+      incoming.push(() => {
+        heard(isLost || carried === undefined ? { error: new Lost(`${command.name}: ${fate}`) } : carried)
+      })
       if (fate !== 'reply on its way') while (incoming.length > 0) incoming.shift()?.()
       return fate === 'late' ? command : undefined
     },
-    hear() { incoming.shift()?.() }
+    hear() {
+      incoming.shift()?.()
+    }
   }
 }

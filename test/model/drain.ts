@@ -29,7 +29,11 @@ export async function drain(world: World): Promise<void> {
     }
   }
   await world.look(true)
-  must(isEmpty(world), () => `after the end there are left: ${JSON.stringify([...world.state?.queue ?? []])}, on record ${JSON.stringify([...world.state?.inFlight ?? []])}`)
+  must(
+    isEmpty(world),
+    () =>
+      `after the end there are left: ${JSON.stringify([...(world.state?.queue ?? [])])}, on record ${JSON.stringify([...(world.state?.inFlight ?? [])])}`
+  )
   assertBooks(world)
 }
 
@@ -62,7 +66,10 @@ function isEmpty({ state }: World): boolean {
   return state !== undefined && state.queue.size + state.inFlight.size === 0
 }
 
-/** What stands in the books of a processor is counted once, there and with that time, unless a purge made it uncountable. */
+/**
+ * What stands in the books of a processor is counted once, there and with that time, unless a purge made it
+ * uncountable.
+ */
 function assertBooks({ ledger, processors }: World): void {
   for (const payment of ledger.payments.values()) {
     if (ledger.repeated.has(payment.id)) continue
@@ -70,10 +77,17 @@ function assertBooks({ ledger, processors }: World): void {
     for (const name of PROCESSOR_NAMES) {
       const stored = processors[name].stored.get(payment.id)
       const isThere = payment.settled?.processor === name
-      must(isThere === (stored !== undefined), () => `${payment.id} is ${stored ? '' : 'not '}booked at ${name}, and counted at ${payment.settled?.processor ?? 'neither'}`)
+      must(
+        isThere === (stored !== undefined),
+        () =>
+          `${payment.id} is ${stored ? '' : 'not '}booked at ${name}, and counted at ${payment.settled?.processor ?? 'neither'}`
+      )
       if (stored && payment.settled) {
         const { cents, requestedAtMs } = payment.settled
-        must(isDeepStrictEqual({ cents: stored.cents, requestedAtMs: stored.requestedAtMs }, { cents, requestedAtMs }), () => `${payment.id} is booked otherwise than counted`)
+        must(
+          isDeepStrictEqual({ cents: stored.cents, requestedAtMs: stored.requestedAtMs }, { cents, requestedAtMs }),
+          () => `${payment.id} is booked otherwise than counted`
+        )
       }
     }
   }

@@ -17,7 +17,10 @@ export function assertState(state: State, ledger: Ledger, processors: Record<Pro
     assertInOnePlace(payment, state)
     assertMayBeBooked(payment, state, processors)
   }
-  must(state.exactSince === ledger.exactSince, () => `the totals are exact since ${state.exactSince}, and not ${ledger.exactSince}`)
+  must(
+    state.exactSince === ledger.exactSince,
+    () => `the totals are exact since ${state.exactSince}, and not ${ledger.exactSince}`
+  )
 }
 
 function assertQueue({ queue }: State, ledger: Ledger): void {
@@ -25,7 +28,10 @@ function assertQueue({ queue }: State, ledger: Ledger): void {
     if (ledger.malformed.has(entryId)) continue
     const payment = ledger.byEntry.get(entryId)
     if (payment === undefined && ledger.repeated.has(fields[1] ?? '')) continue
-    must(payment !== undefined && payment.id === fields[1] && String(payment.cents) === fields[3], () => `the queue holds ${entryId}, ${fields.join(' ')}, which nobody sent`)
+    must(
+      payment !== undefined && payment.id === fields[1] && String(payment.cents) === fields[3],
+      () => `the queue holds ${entryId}, ${fields.join(' ')}, which nobody sent`
+    )
   }
 }
 
@@ -34,7 +40,10 @@ function assertPending({ queue, pending, inFlight }: State): void {
   for (const [entryId, consumer] of pending) {
     must(queue.has(entryId), () => `${entryId} is pending for ${consumer} and not in the queue`)
     const record = inFlight.get(entryId)
-    must((record === undefined) === (consumer === HELD_CONSUMER), () => `${entryId} is pending for ${consumer}, and on record as ${record ?? 'nothing'}`)
+    must(
+      (record === undefined) === (consumer === HELD_CONSUMER),
+      () => `${entryId} is pending for ${consumer}, and on record as ${record ?? 'nothing'}`
+    )
   }
   for (const [entryId, record] of inFlight) {
     must(pending.has(entryId), () => `${entryId} is on record as ${record}, and pending for nobody`)
@@ -44,39 +53,65 @@ function assertPending({ queue, pending, inFlight }: State): void {
 
 function assertLetters({ letters }: State, ledger: Ledger): void {
   for (const [letterId, fields] of letters) {
-    if (fields[0] !== 'correlationId' || ledger.malformedLetters.has(letterId) || ledger.repeated.has(fields[1] ?? '')) continue
+    if (fields[0] !== 'correlationId' || ledger.malformedLetters.has(letterId) || ledger.repeated.has(fields[1] ?? ''))
+      continue
     const payment = ledger.payments.get(fields[1] ?? '')
-    must(payment?.place === 'dead letter' && String(payment.cents) === fields[3], () => `${fields.join(' ')} is a dead letter, and should be ${String(payment?.place)}`)
+    must(
+      payment?.place === 'dead letter' && String(payment.cents) === fields[3],
+      () => `${fields.join(' ')} is a dead letter, and should be ${String(payment?.place)}`
+    )
   }
 }
 
 function assertInOnePlace({ id, entryId, place }: Payment, { queue, letters }: State): void {
   const letterCount = [...letters.values()].filter(fields => fields[0] === 'correlationId' && fields[1] === id).length
-  must((place === 'queue') === (entryId !== '' && queue.has(entryId)), () => `${id} is ${place}, and its entry ${entryId} is ${queue.has(entryId) ? '' : 'not '}in the queue`)
-  must(letterCount === (place === 'dead letter' ? 1 : 0), () => `${id} is ${place}, and ${letterCount} dead letters are of it`)
+  must(
+    (place === 'queue') === (entryId !== '' && queue.has(entryId)),
+    () => `${id} is ${place}, and its entry ${entryId} is ${queue.has(entryId) ? '' : 'not '}in the queue`
+  )
+  must(
+    letterCount === (place === 'dead letter' ? 1 : 0),
+    () => `${id} is ${place}, and ${letterCount} dead letters are of it`
+  )
 }
 
 /** The processor that may have a payment is the one on record; one that is free or a dead letter, none may have. */
-function assertMayBeBooked({ id, entryId, place, settled, cents }: Payment, { inFlight }: State, processors: Record<ProcessorName, ModelProcessor>): void {
+function assertMayBeBooked(
+  { id, entryId, place, settled, cents }: Payment,
+  { inFlight }: State,
+  processors: Record<ProcessorName, ModelProcessor>
+): void {
   const record = place === 'queue' ? inFlight.get(entryId) : undefined
   const allowed = settled?.processor ?? record?.split(' ')[0]
   for (const processor of PROCESSOR_NAMES) {
     const { stored } = processors[processor]
-    if (processor !== allowed) must(!processors[processor].mayHave(id), () => `${id} (${place}${record === undefined ? '' : `, ${record}`}) may be booked at ${processor}`)
+    if (processor !== allowed)
+      must(
+        !processors[processor].mayHave(id),
+        () => `${id} (${place}${record === undefined ? '' : `, ${record}`}) may be booked at ${processor}`
+      )
     const booked = stored.get(id)
-    if (booked) must(booked.cents === cents, () => `${id} is booked over ${booked.cents} cents, and was accepted over ${cents}`)
+    if (booked)
+      must(booked.cents === cents, () => `${id} is booked over ${booked.cents} cents, and was accepted over ${cents}`)
   }
 }
 
 /** Every level of the totals is the sum of what was counted, as far as it remembers. */
-export function assertTotals(totals: Map<string, Map<string, string>>, { counted, exactSince }: Ledger, keys: Keys): void {
+export function assertTotals(
+  totals: Map<string, Map<string, string>>,
+  { counted, exactSince }: Ledger,
+  keys: Keys
+): void {
   const expected = new Map<string, Map<string, number>>()
   for (const { processor, cents, requestedAtMs } of counted) {
     for (const { window, field } of cellsOf(requestedAtMs)) {
       for (const measure of MEASURES) {
         const key = keys.totals(processor, measure, window)
         const fields = expected.get(key) ?? new Map<string, number>()
-        expected.set(key, fields.set(String(field), (fields.get(String(field)) ?? 0) + (measure === 'cents' ? cents : 1)))
+        expected.set(
+          key,
+          fields.set(String(field), (fields.get(String(field)) ?? 0) + (measure === 'cents' ? cents : 1))
+        )
       }
     }
   }
@@ -86,7 +121,14 @@ export function assertTotals(totals: Map<string, Map<string, string>>, { counted
   }
   for (const key of new Set([...totals.keys(), ...expected.keys()])) {
     if (isForgotten(key)) continue
-    const text = (fields: Map<string, unknown> | undefined) => [...fields ?? []].map(([field, value]) => `${field}=${String(value)}`).sort().join(' ')
-    must(text(totals.get(key)) === text(expected.get(key)), () => `${key} holds ${text(totals.get(key))}, and should hold ${text(expected.get(key))}`)
+    const text = (fields: Map<string, unknown> | undefined) =>
+      [...(fields ?? [])]
+        .map(([field, value]) => `${field}=${String(value)}`)
+        .sort()
+        .join(' ')
+    must(
+      text(totals.get(key)) === text(expected.get(key)),
+      () => `${key} holds ${text(totals.get(key))}, and should hold ${text(expected.get(key))}`
+    )
   }
 }

@@ -1,5 +1,5 @@
-// What must be: the account that the test keeps of what Redis was asked, in the order in which Redis did it, and what it replied.
-// Whatever contradicts the guarantees is thrown at once.
+// What must be: the account that the test keeps of what Redis was asked, in the order in which Redis did it, and what
+// it replied. Whatever contradicts the guarantees is thrown at once.
 import { uuidOf } from '../../shared/id-memory.ts'
 import type { ProcessorName } from '../../shared/payment.ts'
 import type { Carried, Command } from './connection.ts'
@@ -39,7 +39,9 @@ export class Ledger {
   readonly counted: Counted[] = []
   /** Ids that a worker has had to do with, ever: a purge does not call back what is under way. */
   readonly handedOut = new Set<string>()
-  /** Ids that were accepted again after they were forgotten, or purged while under way: nothing is promised for them. */
+  /**
+   * Ids that were accepted again after they were forgotten, or purged while under way: nothing is promised for them.
+   */
   readonly repeated = new Set<string>()
   /** The latest time that Redis has known, by its clock or by the time that decides. */
   latestMs = 0
@@ -69,17 +71,37 @@ export class Ledger {
     const call = { name: (name ?? '').replace(/_[0-9a-f]+$/, ''), args: rest.slice(Number(keyCount)) }
     const nowMs = decidingMs(before, clockMs)
     switch (call.name) {
-      case 'accept': this.#accepted(call, carried.reply as string, before, nowMs); return false
-      case 'take': this.#taken(call, carried.reply as [string, number, string[], ...string[]], before, nowMs); return false
-      case 'reclaim': this.#reclaimed(carried.reply as [number, string[], ...string[]]); return false
-      case 'beat': this.#beaten(Number((carried.reply as unknown[])[0])); return false
-      case 'settle': return this.#settled(call, carried.reply as string[])
-      case 'bury': this.#buried(call, carried.reply as number); return false
-      case 'redrive': this.#redriven(call, String(carried.reply), before, nowMs); return false
-      case 'discard': this.#discarded(call, String(carried.reply), before); return false
-      case 'purge': this.#purged(); return true
-      case 'forget_totals': this.#forgotten(call.args[0] ?? ''); return true
-      default: return false
+      case 'accept':
+        this.#accepted(call, carried.reply as string, before, nowMs)
+        return false
+      case 'take':
+        this.#taken(call, carried.reply as [string, number, string[], ...string[]], before, nowMs)
+        return false
+      case 'reclaim':
+        this.#reclaimed(carried.reply as [number, string[], ...string[]])
+        return false
+      case 'beat':
+        this.#beaten(Number((carried.reply as unknown[])[0]))
+        return false
+      case 'settle':
+        return this.#settled(call, carried.reply as string[])
+      case 'bury':
+        this.#buried(call, carried.reply as number)
+        return false
+      case 'redrive':
+        this.#redriven(call, String(carried.reply), before, nowMs)
+        return false
+      case 'discard':
+        this.#discarded(call, String(carried.reply), before)
+        return false
+      case 'purge':
+        this.#purged()
+        return true
+      case 'forget_totals':
+        this.#forgotten(call.args[0] ?? '')
+        return true
+      default:
+        return false
     }
   }
 
@@ -95,26 +117,60 @@ export class Ledger {
         if (known) this.byEntry.delete(known.entryId)
         if (known || this.handedOut.has(id)) this.repeated.add(id)
         // It is found in the queue by the next look at Redis.
-        this.payments.set(id, { id, cents: Number(cents), entryId: '', place: 'queue', settled: undefined, rememberedUntilMs: nowMs + Number(retentionMs) })
+        this.payments.set(id, {
+          id,
+          cents: Number(cents),
+          entryId: '',
+          place: 'queue',
+          settled: undefined,
+          rememberedUntilMs: nowMs + Number(retentionMs)
+        })
       } else if (letter === 'F') {
         must(room <= 0, () => `${id} is refused although there is room`)
         must(!this.mustRemember(id), () => `${id} is refused although it is a duplicate`)
       } else {
-        must(known !== undefined || this.repeated.has(id), () => `${id} is called a duplicate or a conflict, and nobody has sent it before`)
-        if (known) must((letter === 'D') === (known.cents === Number(cents)), () => `${id} over ${cents} cents gets ${letter}, and was accepted over ${known.cents}`)
+        must(
+          known !== undefined || this.repeated.has(id),
+          () => `${id} is called a duplicate or a conflict, and nobody has sent it before`
+        )
+        if (known)
+          must(
+            (letter === 'D') === (known.cents === Number(cents)),
+            () => `${id} over ${cents} cents gets ${letter}, and was accepted over ${known.cents}`
+          )
       }
     }
   }
 
-  #taken({ args }: Call, [, waiting, , ...flat]: [string, number, string[], ...string[]], before: State, nowMs: number): void {
+  #taken(
+    { args }: Call,
+    [, waiting, , ...flat]: [string, number, string[], ...string[]],
+    before: State,
+    nowMs: number
+  ): void {
     const [, , , countMax, agoMs, leaveCount] = args
-    must(flat.length / 3 <= Number(countMax), () => `a take hands out ${flat.length / 3} payments, and ${countMax ?? ''} were asked for`)
-    if (flat.length > 0 && Number(leaveCount) > 0) must(waiting >= Number(leaveCount), () => `a take leaves ${waiting} waiting, and was to leave ${leaveCount ?? ''}`)
+    must(
+      flat.length / 3 <= Number(countMax),
+      () => `a take hands out ${flat.length / 3} payments, and ${countMax ?? ''} were asked for`
+    )
+    if (flat.length > 0 && Number(leaveCount) > 0)
+      must(
+        waiting >= Number(leaveCount),
+        () => `a take leaves ${waiting} waiting, and was to leave ${leaveCount ?? ''}`
+      )
     for (let at = 0; at < flat.length; at += 3) {
       const [entryId = '', id = '', cents] = [flat[at], flat[at + 1], flat[at + 2]]
       const payment = this.#handOut(entryId, id, cents)
-      if (payment) must(!before.inFlight.has(entryId), () => `${id} is handed out although it is in flight: ${before.inFlight.get(entryId) ?? ''}`)
-      if (agoMs !== '') must(Number(entryId.split('-')[0]) <= nowMs - Number(agoMs), () => `${entryId} is handed out as if it were ${agoMs ?? ''} ms old at ${nowMs}`)
+      if (payment)
+        must(
+          !before.inFlight.has(entryId),
+          () => `${id} is handed out although it is in flight: ${before.inFlight.get(entryId) ?? ''}`
+        )
+      if (agoMs !== '')
+        must(
+          Number(entryId.split('-')[0]) <= nowMs - Number(agoMs),
+          () => `${entryId} is handed out as if it were ${agoMs ?? ''} ms old at ${nowMs}`
+        )
     }
   }
 
@@ -126,7 +182,10 @@ export class Ledger {
     this.handedOut.add(id)
     const payment = this.byEntry.get(entryId)
     if (this.repeated.has(id)) return undefined
-    must(payment?.id === id && String(payment.cents) === cents && payment.place === 'queue', () => `${entryId} is handed out as ${id} over ${cents ?? ''} cents, which is no open payment`)
+    must(
+      payment?.id === id && String(payment.cents) === cents && payment.place === 'queue',
+      () => `${entryId} is handed out as ${id} over ${cents ?? ''} cents, which is no open payment`
+    )
     return payment
   }
 
@@ -144,16 +203,23 @@ export class Ledger {
       const payment = this.byEntry.get(entryId)
       const id = uuidOf(args[5 + index * 3] ?? '')
       if (settledBefore.length > 0) {
-        if (settledBefore.includes(entryId) && !this.repeated.has(id)) must(payment?.place !== 'queue', () => `${payment?.id ?? ''} is called settled, and is not`)
+        if (settledBefore.includes(entryId) && !this.repeated.has(id))
+          must(payment?.place !== 'queue', () => `${payment?.id ?? ''} is called settled, and is not`)
         continue
       }
       const counted = { processor: processor.name, cents: Number(cents), requestedAtMs: Number(timeMs) }
       this.counted.push(counted)
       if (this.repeated.has(id)) continue
-      must(payment?.id === id && payment.place === 'queue', () => `${id} of ${entryId} is counted and is no open payment`)
+      must(
+        payment?.id === id && payment.place === 'queue',
+        () => `${id} of ${entryId} is counted and is no open payment`
+      )
       const stored = processor.stored.get(id)
-      must(stored?.cents === counted.cents && stored.requestedAtMs === counted.requestedAtMs,
-        () => `${id} is counted at ${processor.name} as ${JSON.stringify(counted)}, and stored there is ${JSON.stringify(stored)}`)
+      must(
+        stored?.cents === counted.cents && stored.requestedAtMs === counted.requestedAtMs,
+        () =>
+          `${id} is counted at ${processor.name} as ${JSON.stringify(counted)}, and stored there is ${JSON.stringify(stored)}`
+      )
       payment.place = 'settled'
       payment.settled = counted
     }
@@ -177,12 +243,20 @@ export class Ledger {
     const payment = this.payments.get(id)
     if (result === 'gone') must(!before.letters.has(letterId), () => `${letterId} is called gone`)
     if (result === 'known') must(this.repeated.has(id), () => `${id} is a dead letter, and is called accepted again`)
-    if (result === 'malformed') must(this.malformedLetters.has(letterId) || this.#isMoved(before.letters.get(letterId)), () => `${letterId} is called malformed`)
+    if (result === 'malformed')
+      must(
+        this.malformedLetters.has(letterId) || this.#isMoved(before.letters.get(letterId)),
+        () => `${letterId} is called malformed`
+      )
     if (result !== 'redriven' || this.repeated.has(id)) return
     must(payment?.place === 'dead letter', () => `${id} is redriven and is no dead letter`)
     this.byEntry.delete(payment.entryId)
     for (const { rejected } of Object.values(this.#processors)) rejected.delete(id)
-    Object.assign(payment, { place: 'queue', entryId: '', rememberedUntilMs: Math.max(payment.rememberedUntilMs, nowMs + Number(retentionMs)) })
+    Object.assign(payment, {
+      place: 'queue',
+      entryId: '',
+      rememberedUntilMs: Math.max(payment.rememberedUntilMs, nowMs + Number(retentionMs))
+    })
   }
 
   /** An entry that a take or a reclaim moved to the dead letters. */

@@ -1,6 +1,12 @@
-// A processor in memory, as unpleasant as the real ones: a request goes on after its client gave up and may be stored at any time
-// after that, a duplicate gets 422, and a refusal stores nothing.
-import { outcomeOfAnswer, outcomeOfError, lookupOfAnswer, type LookupOutcome, type SendOutcome } from '../../processor-worker/outcome.ts'
+// A processor in memory, as unpleasant as the real ones: a request goes on after its client gave up and may be stored
+// at any time after that, a duplicate gets 422, and a refusal stores nothing.
+import {
+  outcomeOfAnswer,
+  outcomeOfError,
+  lookupOfAnswer,
+  type LookupOutcome,
+  type SendOutcome
+} from '../../processor-worker/outcome.ts'
 import { decimalFromCents } from '../../shared/money.ts'
 import type { Payment, ProcessorName } from '../../shared/payment.ts'
 
@@ -21,7 +27,17 @@ export const REFUSALS = [500, 429, 404, 401, 403, 408]
 /** What a proxy says that gave up waiting: the request may go on behind it. */
 export const PROXY_GAVE_UP = [502, 504, 503]
 
-export const BEHAVIOURS = ['book', 'book, nobody hears', 'book, answer garbage', 'refuse', 'reject', 'refuse the connection', 'time out', 'proxy gives up', 'drop'] as const
+export const BEHAVIOURS = [
+  'book',
+  'book, nobody hears',
+  'book, answer garbage',
+  'refuse',
+  'reject',
+  'refuse the connection',
+  'time out',
+  'proxy gives up',
+  'drop'
+] as const
 export type Behaviour = (typeof BEHAVIOURS)[number]
 
 export class ModelProcessor {
@@ -37,16 +53,23 @@ export class ModelProcessor {
   }
 
   send({ correlationId, cents }: Payment, requestedAtMs: number): Promise<SendOutcome> {
-    return new Promise(done => { this.requests.push({ kind: 'payment', correlationId, cents, requestedAtMs, done }) })
+    return new Promise(done => {
+      this.requests.push({ kind: 'payment', correlationId, cents, requestedAtMs, done })
+    })
   }
 
   lookup(correlationId: string): Promise<LookupOutcome> {
-    return new Promise(done => { this.requests.push({ kind: 'lookup', correlationId, done }) })
+    return new Promise(done => {
+      this.requests.push({ kind: 'lookup', correlationId, done })
+    })
   }
 
   /** Whether it has the payment, or may have it yet. */
   mayHave(correlationId: string): boolean {
-    return this.stored.has(correlationId) || this.requests.some(request => request.kind === 'payment' && request.correlationId === correlationId)
+    return (
+      this.stored.has(correlationId) ||
+      this.requests.some(request => request.kind === 'payment' && request.correlationId === correlationId)
+    )
   }
 
   /** Deals with a request. Returns the answer on its way to the client, if there is one. */
@@ -56,20 +79,42 @@ export class ModelProcessor {
   }
 
   #lookUp({ correlationId, done }: Request & { kind: 'lookup' }, behaviour: Behaviour): OpenAnswer {
-    const answer = (status: number, body: string) => ({ text: `answers ${status} to the question for it`, hear: () => { done(lookupOfAnswer(status, body, correlationId)) } })
-    if (behaviour === 'refuse the connection' || behaviour === 'time out') return { text: 'is not reached by a question', hear: () => { done({ kind: 'unknown', reason: behaviour }) } }
+    const answer = (status: number, body: string) => ({
+      text: `answers ${status} to the question for it`,
+      hear: () => {
+        done(lookupOfAnswer(status, body, correlationId))
+      }
+    })
+    if (behaviour === 'refuse the connection' || behaviour === 'time out')
+      return {
+        text: 'is not reached by a question',
+        hear: () => {
+          done({ kind: 'unknown', reason: behaviour })
+        }
+      }
     if (behaviour === 'refuse') return answer(500, '')
     const stored = this.stored.get(correlationId)
     if (stored === undefined) return answer(404, '')
     const requestedAt = new Date(stored.requestedAtMs).toISOString()
-    return answer(200, `{"correlationId":"${correlationId}","amount":${decimalFromCents(stored.cents)},"requestedAt":"${requestedAt}"}`)
+    return answer(
+      200,
+      `{"correlationId":"${correlationId}","amount":${decimalFromCents(stored.cents)},"requestedAt":"${requestedAt}"}`
+    )
   }
 
   #pay(request: Request & { kind: 'payment' }, behaviour: Behaviour, choice: number): OpenAnswer | undefined {
     const { correlationId, cents, requestedAtMs, done } = request
-    const told = (outcome: SendOutcome, text: string) => done && { text, hear: () => { done(outcome) } }
+    const told = (outcome: SendOutcome, text: string) =>
+      done && {
+        text,
+        hear: () => {
+          done(outcome)
+        }
+      }
     const answered = (status: number, body = '') => told(outcomeOfAnswer(status, body), `answers ${status}`)
-    const goesOn = () => { this.requests.push({ ...request, done: undefined }) }
+    const goesOn = () => {
+      this.requests.push({ ...request, done: undefined })
+    }
     const of = (statuses: readonly number[]) => statuses[choice % statuses.length] ?? 500
     switch (behaviour) {
       case 'book':
@@ -77,7 +122,8 @@ export class ModelProcessor {
       case 'book, answer garbage': {
         const isNew = !this.stored.has(correlationId)
         if (isNew) this.stored.set(correlationId, { cents, requestedAtMs })
-        if (behaviour === 'book, nobody hears') return told(outcomeOfError(new Error('reset'), true), 'books and is cut off')
+        if (behaviour === 'book, nobody hears')
+          return told(outcomeOfError(new Error('reset'), true), 'books and is cut off')
         if (behaviour === 'book, answer garbage') return answered(200, '<html>')
         return isNew ? answered(200, '{"message":"payment processed successfully"}') : answered(422)
       }

@@ -20,8 +20,12 @@ const TELL_EVERY_MS = 5_000
 
 async function main(): Promise<boolean> {
   const { values } = parseArgs({
-    options: { help: { type: 'boolean', short: 'h' }, steps: { type: 'string', default: '100000' }, seed: { type: 'string', default: process.env.SEED ?? '1' },
-      'shrink-seconds': { type: 'string', default: '60' } }
+    options: {
+      help: { type: 'boolean', short: 'h' },
+      steps: { type: 'string', default: '100000' },
+      seed: { type: 'string', default: process.env.SEED ?? '1' },
+      'shrink-seconds': { type: 'string', default: '60' }
+    }
   })
   if (values.help === true) {
     console.log(usage)
@@ -31,7 +35,7 @@ async function main(): Promise<boolean> {
   const shrinkMaxMs = wholeNumber('--shrink-seconds', values['shrink-seconds']) * 1_000
   const startedAtMs = performance.now()
   let toldAtMs = startedAtMs
-  const perSecond = (stepCount: number) => Math.round(stepCount * 1_000 / (performance.now() - startedAtMs))
+  const perSecond = (stepCount: number) => Math.round((stepCount * 1_000) / (performance.now() - startedAtMs))
   const onProgress = (stepCount: number) => {
     if (performance.now() - toldAtMs < TELL_EVERY_MS) return
     toldAtMs = performance.now()
@@ -41,7 +45,8 @@ async function main(): Promise<boolean> {
   try {
     const { stepCount, runCount, failure } = await check(owner.own, { seed, stepCountMin, shrinkMaxMs, onProgress })
     if (failure) console.log(describeFailure(failure))
-    else console.log(`${stepCount} steps in ${runCount} runs, ${perSecond(stepCount)}/s, seed ${seed}: nothing is broken`)
+    else
+      console.log(`${stepCount} steps in ${runCount} runs, ${perSecond(stepCount)}/s, seed ${seed}: nothing is broken`)
     return failure === undefined
   } finally {
     await owner.release()
@@ -54,7 +59,7 @@ function wholeNumber(what: string, text: string): number {
 }
 
 try {
-  process.exitCode = await main() ? 0 : 1
+  process.exitCode = (await main()) ? 0 : 1
 } catch (error) {
   console.error(`npm run model: ${error instanceof Error ? error.message : String(error)}`)
   process.exitCode = 2

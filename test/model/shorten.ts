@@ -1,8 +1,13 @@
 /**
- * Leaves out of a list that fails whatever it fails without: halves, quarters, and so on down to single items, again and again, until
- * none can go any more or the time is up. fast-check's own way makes numbers smaller as well, which here only costs time.
+ * Leaves out of a list that fails whatever it fails without: halves, quarters, and so on down to single items, again
+ * and again, until none can go any more or the time is up. fast-check's own way makes numbers smaller as well, which
+ * here only costs time.
  */
-export async function shorten<T>(list: readonly T[], fails: (shorter: readonly T[]) => Promise<boolean>, maxMs: number): Promise<void> {
+export async function shorten<T>(
+  list: readonly T[],
+  fails: (shorter: readonly T[]) => Promise<boolean>,
+  maxMs: number
+): Promise<void> {
   const startedAtMs = performance.now()
   let shortest = list
   for (let length = Math.ceil(list.length / 2); length >= 1;) {

@@ -47,14 +47,26 @@ export async function createStateReader(redis: Redis, keys: Keys): Promise<State
   return {
     async read() {
       const reply = await redis.call('EVALSHA_RO', state, stateKeys.length, ...stateKeys, WORKER_GROUP)
-      const [queue, pending, inFlight, letters, clock, exactSince] = reply as [[string, string[]][], [string, string][], string[], [string, string[]][], (string | null)[], string]
+      const [queue, pending, inFlight, letters, clock, exactSince] = reply as [
+        [string, string[]][],
+        [string, string][],
+        string[],
+        [string, string[]][],
+        (string | null)[],
+        string
+      ]
       return {
-        queue: new Map(queue), pending: new Map(pending.map(([entryId, consumer]) => [entryId, consumer])), inFlight: new Map(pairs(inFlight)),
-        letters: new Map(letters), seenMs: Number(clock[0] ?? 0), clockMs: Number(clock[1] ?? 0), exactSince
+        queue: new Map(queue),
+        pending: new Map(pending.map(([entryId, consumer]) => [entryId, consumer])),
+        inFlight: new Map(pairs(inFlight)),
+        letters: new Map(letters),
+        seenMs: Number(clock[0] ?? 0),
+        clockMs: Number(clock[1] ?? 0),
+        exactSince
       }
     },
     async readTotals() {
-      const reply = await redis.call('EVALSHA_RO', totals, 0, totalsPattern) as [string, string[]][]
+      const reply = (await redis.call('EVALSHA_RO', totals, 0, totalsPattern)) as [string, string[]][]
       return new Map(reply.map(([key, flat]) => [key, new Map(pairs(flat))]))
     }
   }
@@ -64,7 +76,10 @@ function pairs(flat: readonly string[]): [string, string][] {
   return Array.from({ length: flat.length / 2 }, (_, index) => [flat[index * 2] ?? '', flat[index * 2 + 1] ?? ''])
 }
 
-/** The time that decides, as library.lua promises it: never less than a heartbeat saw, and no faster than the clock while that is behind. */
+/**
+ * The time that decides, as library.lua promises it: never less than a heartbeat saw, and no faster than the clock
+ * while that is behind.
+ */
 export function decidingMs({ seenMs, clockMs: wasMs }: State, clockMs: number): number {
   return clockMs >= seenMs ? clockMs : seenMs + Math.max(0, Math.min(clockMs - wasMs, 600_000))
 }

@@ -1,5 +1,5 @@
-// What may happen next. A step is three numbers: what kind, and two choices among what there is at that moment; where there is
-// nothing to choose it does nothing, so that a list of steps stays a list of steps when some are left out.
+// What may happen next. A step is three numbers: what kind, and two choices among what there is at that moment; where
+// there is nothing to choose it does nothing, so that a list of steps stays a list of steps when some are left out.
 import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
 import type { Totals } from '../../shared/redis/functions.ts'
@@ -20,7 +20,11 @@ const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 const AMOUNTS = [1_990, 2_005]
-const MALFORMED = [['foo', 'bar'], ['correlationId', 'no-uuid', 'cents', '1990'], ['correlationId', 'ffffffff-0000-4000-8000-000000000000', 'cents', '1e3']]
+const MALFORMED = [
+  ['foo', 'bar'],
+  ['correlationId', 'no-uuid', 'cents', '1990'],
+  ['correlationId', 'ffffffff-0000-4000-8000-000000000000', 'cents', '1e3']
+]
 
 /** Returns whether anything was done. */
 type Act = (world: World, first: number, second: number) => Promise<boolean> | boolean
@@ -34,10 +38,29 @@ const weighted = <T>(weights: readonly (readonly [T, number])[], choice: number)
 }
 
 const FATE_WEIGHTS: [Fate, number][] = FATES.map((fate, index) => [fate, [72, 10, 8, 5, 5][index] ?? 0])
-const BEHAVIOUR_WEIGHTS: [Behaviour, number][] = BEHAVIOURS.map((behaviour, index) => [behaviour, [40, 6, 3, 12, 12, 4, 10, 5, 3][index] ?? 0])
-const TICKS_MS: [number, number][] = [[1, 10], [40, 6], [1_200, 6], [3 * SECOND_MS, 6], [MINUTE_MS + SECOND_MS, 3], [25 * MINUTE_MS, 1], [3 * HOUR_MS, 1]]
+const BEHAVIOUR_WEIGHTS: [Behaviour, number][] = BEHAVIOURS.map((behaviour, index) => [
+  behaviour,
+  [40, 6, 3, 12, 12, 4, 10, 5, 3][index] ?? 0
+])
+const TICKS_MS: [number, number][] = [
+  [1, 10],
+  [40, 6],
+  [1_200, 6],
+  [3 * SECOND_MS, 6],
+  [MINUTE_MS + SECOND_MS, 3],
+  [25 * MINUTE_MS, 1],
+  [3 * HOUR_MS, 1]
+]
 const OFFSETS_MS: [number, number][] = [
-  [0, 4], [-SECOND_MS, 2], [-2 * MINUTE_MS, 3], [-HOUR_MS, 3], [-26 * HOUR_MS, 2], [-72 * HOUR_MS, 1], [SECOND_MS, 1], [MINUTE_MS * 2, 2], [50 * MINUTE_MS, 2]
+  [0, 4],
+  [-SECOND_MS, 2],
+  [-2 * MINUTE_MS, 3],
+  [-HOUR_MS, 3],
+  [-26 * HOUR_MS, 2],
+  [-72 * HOUR_MS, 1],
+  [SECOND_MS, 1],
+  [MINUTE_MS * 2, 2],
+  [50 * MINUTE_MS, 2]
 ]
 
 const transmit: Act = async (world, first, second) => {
@@ -52,7 +75,10 @@ const transmit: Act = async (world, first, second) => {
 }
 
 const hear: Act = (world, first) => {
-  const chosen = pick(world.connections().filter(({ connection }) => connection.incoming.length > 0), first)
+  const chosen = pick(
+    world.connections().filter(({ connection }) => connection.incoming.length > 0),
+    first
+  )
   if (!chosen) return false
   world.tell(`${chosen.label} hears a reply`)
   chosen.connection.hear()
@@ -64,7 +90,9 @@ const carryOutLate: Act = async (world, first, second) => {
   if (!command) return false
   world.late.splice(world.late.indexOf(command), 1)
   const isForgotten = second % 4 === 0
-  world.tell(`late, ${command.name === 'call' ? String(command.args[1]).replace(/_[0-9a-f]+$/, '') : command.name} is ${isForgotten ? 'lost' : 'carried out'}`)
+  world.tell(
+    `late, ${command.name === 'call' ? String(command.args[1]).replace(/_[0-9a-f]+$/, '') : command.name} is ${isForgotten ? 'lost' : 'carried out'}`
+  )
   if (!isForgotten) await world.carryOut(command)
   return true
 }
@@ -72,14 +100,17 @@ const carryOutLate: Act = async (world, first, second) => {
 const takeOf = (choice: number): ModelTake[] => {
   const processor: ProcessorName = choice % 3 === 0 ? 'fallback' : 'default'
   const only = pick([{}, {}, {}, { acceptedAgoMs: 1_000 }, { leaveCount: 1 }], choice >> 4) ?? {}
-  return choice % 4 === 3 ? [] : [{ processor, countMax: 1 + (choice >> 8) % 3, only }]
+  return choice % 4 === 3 ? [] : [{ processor, countMax: 1 + ((choice >> 8) % 3), only }]
 }
 
 const exchange: Act = (world, first, second) => {
   const worker = pick(world.workers, first)
   // Seldom for nothing.
   const isWaiting = world.state !== undefined && world.state.queue.size > world.state.inFlight.size
-  const takes = isWaiting || (first >> 6) % 6 === 0 ? [...takeOf(second), ...(second >> 12) % 3 === 0 ? takeOf(second >> 10) : []] : []
+  const takes =
+    isWaiting || (first >> 6) % 6 === 0
+      ? [...takeOf(second), ...((second >> 12) % 3 === 0 ? takeOf(second >> 10) : [])]
+      : []
   if (!worker?.exchange(takes, (first >> 4) % 4 !== 0)) return false
   world.tell(`${worker.name} begins an exchange`)
   return true
@@ -98,7 +129,9 @@ const process: Act = (world, first, second) => {
   const request = pick(processor.requests, first >> 1)
   if (!request) return false
   const answer = processor.carryOut(request, weighted(BEHAVIOUR_WEIGHTS, second), second >> 8)
-  world.tell(`${processor.name} ${answer?.text ?? 'deals with a request that nobody waits for'}: ${request.correlationId}`)
+  world.tell(
+    `${processor.name} ${answer?.text ?? 'deals with a request that nobody waits for'}: ${request.correlationId}`
+  )
   if (!answer) return true
   if ((first >> 10) % 4 === 0) world.answers.push(answer)
   else answer.hear()
@@ -118,9 +151,9 @@ const pay: Act = (world, first, second) => {
   const gateway = pick(world.gateways, first)
   if (!gateway || gateway.isBusy) return false
   const usable = world.ids.filter(id => world.ledger.isUsable(id))
-  const payments = Array.from({ length: 1 + (second >> 2) % 3 }, (_, index) => {
+  const payments = Array.from({ length: 1 + ((second >> 2) % 3) }, (_, index) => {
     const choice = (second >> (index * 4)) + first
-    const id = choice % 3 === 0 || usable.length === 0 ? world.newId() : pick(usable, choice >> 3) ?? ''
+    const id = choice % 3 === 0 || usable.length === 0 ? world.newId() : (pick(usable, choice >> 3) ?? '')
     return { id, cents: AMOUNTS[choice % 11 === 0 ? 1 : 0] ?? 1_990 }
   })
   world.tell(`${gateway.label} is sent ${payments.map(({ id, cents }) => `${id} over ${cents}`).join(', ')}`)
@@ -138,10 +171,17 @@ const find: Act = async (world, first) => {
   }
   const [processor, requestedAt] = world.state?.inFlight.get(payment.entryId)?.split(' ') ?? []
   const { cents } = payment
-  const expected = payment.settled ? { status: 'settled', ...payment.settled }
-    : payment.place === 'dead letter' ? { status: 'dead-letter', cents }
-      : processor === undefined ? { status: 'queued', cents } : { status: 'in-flight', cents, processor, requestedAtMs: Date.parse(requestedAt ?? '') }
-  must(isDeepStrictEqual({ ...found }, expected), () => `${id} is found as ${JSON.stringify(found)}, and is ${JSON.stringify(expected)}`)
+  const expected = payment.settled
+    ? { status: 'settled', ...payment.settled }
+    : payment.place === 'dead letter'
+      ? { status: 'dead-letter', cents }
+      : processor === undefined
+        ? { status: 'queued', cents }
+        : { status: 'in-flight', cents, processor, requestedAtMs: Date.parse(requestedAt ?? '') }
+  must(
+    isDeepStrictEqual({ ...found }, expected),
+    () => `${id} is found as ${JSON.stringify(found)}, and is ${JSON.stringify(expected)}`
+  )
   return true
 }
 
@@ -155,11 +195,20 @@ const sum: Act = async (world, first, second) => {
   const [fromMs = 0, toMs = 0] = [edge(first), edge(second)].sort((a, b) => a - b)
   const sums = await world.direct.sum({ fromMs, toMs })
   if (sums.kind === 'forgotten') {
-    const isAsked = cellsCovering(fromMs, toMs).some(({ window }) => isFine(window) && window < exactSince.slice(0, window.length))
-    must(isAsked && sums.exactSince === exactSince, () => `a summary from ${iso(fromMs)} to ${iso(toMs)} is refused as exact since ${sums.exactSince}, and is exact since ${exactSince}`)
+    const isAsked = cellsCovering(fromMs, toMs).some(
+      ({ window }) => isFine(window) && window < exactSince.slice(0, window.length)
+    )
+    must(
+      isAsked && sums.exactSince === exactSince,
+      () =>
+        `a summary from ${iso(fromMs)} to ${iso(toMs)} is refused as exact since ${sums.exactSince}, and is exact since ${exactSince}`
+    )
     return true
   }
-  const expected: Record<ProcessorName, Totals> = { default: { requests: 0n, cents: 0n }, fallback: { requests: 0n, cents: 0n } }
+  const expected: Record<ProcessorName, Totals> = {
+    default: { requests: 0n, cents: 0n },
+    fallback: { requests: 0n, cents: 0n }
+  }
   for (const { processor, cents, requestedAtMs } of counted) {
     if (requestedAtMs < fromMs || requestedAtMs > toMs) continue
     expected[processor].requests += 1n
@@ -217,7 +266,10 @@ const addMalformed: Act = async (world, first, second) => {
 }
 
 const deleteMalformed: Act = async (world, first) => {
-  const entryId = pick([...world.state?.queue.keys() ?? []].filter(id => world.ledger.malformed.has(id)), first)
+  const entryId = pick(
+    [...(world.state?.queue.keys() ?? [])].filter(id => world.ledger.malformed.has(id)),
+    first
+  )
   if (entryId === undefined) return false
   world.tell(`somebody deletes ${entryId}, which is no payment`)
   await world.redis.xdel(world.keys.queue, entryId)
@@ -240,8 +292,9 @@ const redrive: Act = (world, first, second) => {
 }
 
 const discard: Act = (world, first) => {
-  const letterId = pick([...world.state?.letters.keys() ?? []], first)
-  if (letterId === undefined || !world.begin(world.operator, () => world.operator.functions.discard(letterId))) return false
+  const letterId = pick([...(world.state?.letters.keys() ?? [])], first)
+  if (letterId === undefined || !world.begin(world.operator, () => world.operator.functions.discard(letterId)))
+    return false
   world.tell(`the operator discards ${letterId}`)
   return true
 }
@@ -257,8 +310,25 @@ const purgeAll: Act = (world, first) => {
 
 /** What may happen, and how often. */
 const KINDS: [Act, number][] = [
-  [transmit, 400], [exchange, 130], [process, 170], [pay, 110], [beat, 50], [tick, 45], [hear, 40], [hearAnswer, 40], [carryOutLate, 20], [find, 25], [sum, 12],
-  [die, 8], [stop, 10], [stepClock, 12], [redrive, 10], [discard, 4], [addMalformed, 6], [deleteMalformed, 3], [purgeAll, 5]
+  [transmit, 400],
+  [exchange, 130],
+  [process, 170],
+  [pay, 110],
+  [beat, 50],
+  [tick, 45],
+  [hear, 40],
+  [hearAnswer, 40],
+  [carryOutLate, 20],
+  [find, 25],
+  [sum, 12],
+  [die, 8],
+  [stop, 10],
+  [stepClock, 12],
+  [redrive, 10],
+  [discard, 4],
+  [addMalformed, 6],
+  [deleteMalformed, 3],
+  [purgeAll, 5]
 ]
 
 /** Does one step. Returns whether there was anything to do. */
@@ -269,7 +339,9 @@ export async function take(world: World, [kind, first, second]: Step): Promise<b
   return isDone
 }
 
-/** Resolves when everybody has done what follows from what they heard: a heartbeat waits for one turn of the event loop. */
+/**
+ * Resolves when everybody has done what follows from what they heard: a heartbeat waits for one turn of the event loop.
+ */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate)
 }

@@ -1,6 +1,12 @@
-// A worker, step by step: what processor-worker/loop.ts and resolver.ts do, with every wait in the hands of the test. What is pure
-// there, and all that speaks to Redis, is the real code.
-import { isLast, type BookedPayment, type Choice, type Functions, type TakenPayment } from '../../shared/redis/functions.ts'
+// A worker, step by step: what processor-worker/loop.ts and resolver.ts do, with every wait in the hands of the test.
+// What is pure there, and all that speaks to Redis, is the real code.
+import {
+  isLast,
+  type BookedPayment,
+  type Choice,
+  type Functions,
+  type TakenPayment
+} from '../../shared/redis/functions.ts'
 import { centsFromDecimal } from '../../shared/money.ts'
 import { otherThan, PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
 import type { SendOutcome } from '../../processor-worker/outcome.ts'
@@ -22,7 +28,11 @@ export type WorkerOptions = {
   onBroken: (error: unknown) => void
 }
 
-export type ModelTake = { processor: ProcessorName; countMax: number; only: { acceptedAgoMs?: number; leaveCount?: number } }
+export type ModelTake = {
+  processor: ProcessorName
+  countMax: number
+  only: { acceptedAgoMs?: number; leaveCount?: number }
+}
 
 type Rejected = { payment: TakenPayment; reason: string }
 type Lane = { booked: BookedPayment[]; refused: TakenPayment[]; rejected: Rejected[] }
@@ -49,10 +59,13 @@ export class ModelWorker {
   }
 
   get isIdle(): boolean {
-    return this.#openCount === 0 && PROCESSOR_NAMES.every(name => {
-      const { booked, refused, rejected } = this.#lanes[name]
-      return booked.length + refused.length + rejected.length === 0
-    })
+    return (
+      this.#openCount === 0 &&
+      PROCESSOR_NAMES.every(name => {
+        const { booked, refused, rejected } = this.#lanes[name]
+        return booked.length + refused.length + rejected.length === 0
+      })
+    )
   }
 
   /**
@@ -82,24 +95,40 @@ export class ModelWorker {
     return true
   }
 
-  /** @param sweeps whether the totals forget something afterwards; a real worker always looks, which here would be most of what happens */
+  /**
+   * @param sweeps whether the totals forget something afterwards; a real worker always looks, which here would be most
+   *   of what happens
+   */
   beat(sweeps: boolean): void {
     if (this.isBeating) return
     this.isBeating = true
     const { functions, retention, deadAfterMs } = this.#options
-    const loop = { holds: (entryId: string) => this.#held.has(entryId), adopt: this.#adopt, onWorkerCount: () => undefined, onMalformed: () => undefined }
+    const loop = {
+      holds: (entryId: string) => this.#held.has(entryId),
+      adopt: this.#adopt,
+      onWorkerCount: () => undefined,
+      onMalformed: () => undefined
+    }
     const beat = async () => {
       const nowMs = await recover({ name: this.name, functions, loop, deadAfterMs, log })
       if (sweeps) await retention.sweep(nowMs)
     }
-    void beat().catch((error: unknown) => { this.#trouble(error) }).finally(() => { this.isBeating = false })
+    void beat()
+      .catch((error: unknown) => {
+        this.#trouble(error)
+      })
+      .finally(() => {
+        this.isBeating = false
+      })
   }
 
   /** Leaves once nothing is open, as at SIGTERM. */
   leave(): void {
     if (!this.isStopping || this.isExchanging || this.isBeating || !this.isIdle || this.hasLeft) return
     this.hasLeft = true
-    void this.#options.functions.retire(this.name).catch((error: unknown) => { this.#trouble(error) })
+    void this.#options.functions.retire(this.name).catch((error: unknown) => {
+      this.#trouble(error)
+    })
   }
 
   /** Only a lost command is none of our business. */
@@ -169,7 +198,12 @@ export class ModelWorker {
   async #outcomeOf(payment: TakenPayment): Promise<BookedPayment | undefined> {
     while (!this.isStopping) {
       const stored = await this.#options.processors[payment.processor].lookup(payment.correlationId)
-      if (stored.kind === 'stored') return { ...payment, cents: centsFromDecimal(stored.amount) ?? payment.cents, requestedAtMs: stored.requestedAtMs }
+      if (stored.kind === 'stored')
+        return {
+          ...payment,
+          cents: centsFromDecimal(stored.amount) ?? payment.cents,
+          requestedAtMs: stored.requestedAtMs
+        }
       if (stored.kind === 'absent' && (await this.#attempt(payment)).kind === 'booked') return payment
     }
     return undefined
@@ -205,7 +239,10 @@ export class ModelWorker {
     try {
       if (isLast(payment)) await functions.bury(payment, reason)
       else {
-        const passed = await functions.passOn(payment, this.name, { processor: otherThan(payment.processor), requestedAtMs: nowMs() })
+        const passed = await functions.passOn(payment, this.name, {
+          processor: otherThan(payment.processor),
+          requestedAtMs: nowMs()
+        })
         if (passed) void this.#sendLast(passed)
       }
     } catch (error) {

@@ -1,5 +1,5 @@
-// One run's pipeline: the real functions in a real Redis, and around it workers, gateways, operators and processors that do nothing
-// unless a step says so.
+// One run's pipeline: the real functions in a real Redis, and around it workers, gateways, operators and processors
+// that do nothing unless a step says so.
 import type { Redis } from 'ioredis'
 import { digitsOf, periodFrom } from '../../shared/id-memory.ts'
 import { createKeys, type Keys } from '../../shared/keys.ts'
@@ -103,9 +103,16 @@ export class World {
     const { redis } = connection
     const functions = createFunctions(redis, this.keys)
     this.workers[index] = new ModelWorker({
-      name, connection, functions, processors: this.processors, nowMs: () => this.nowMs, deadAfterMs: DEAD_AFTER_MS,
+      name,
+      connection,
+      functions,
+      processors: this.processors,
+      nowMs: () => this.nowMs,
+      deadAfterMs: DEAD_AFTER_MS,
       retention: createTotalsRetention({ redis, keys: this.keys, functions, retentionHours: 1 }),
-      onBroken: error => { this.#broken ??= error }
+      onBroken: error => {
+        this.#broken ??= error
+      }
     })
   }
 
@@ -121,7 +128,13 @@ export class World {
   begin(client: Client, work: () => Promise<unknown>): boolean {
     if (client.isBusy) return false
     client.isBusy = true
-    void work().catch((error: unknown) => { if (!(error instanceof Lost)) this.#broken ??= error }).finally(() => { client.isBusy = false })
+    void work()
+      .catch((error: unknown) => {
+        if (!(error instanceof Lost)) this.#broken ??= error
+      })
+      .finally(() => {
+        client.isBusy = false
+      })
     return true
   }
 
@@ -136,7 +149,10 @@ export class World {
     must(before !== undefined, () => 'a command before the first look')
     const redis = this.redis as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
     const [carried, state] = await Promise.all([
-      Promise.resolve(redis[command.name]?.(...command.args)).then(reply => ({ reply }), (error: unknown) => ({ error: error as Error })),
+      Promise.resolve(redis[command.name]?.(...command.args)).then(
+        reply => ({ reply }),
+        (error: unknown) => ({ error: error as Error })
+      ),
       this.#reader.read()
     ])
     const haveTotalsChanged = this.ledger.note(command, carried, before, this.clockMs)
@@ -154,7 +170,8 @@ export class World {
     this.state = state
     this.ledger.noteTime(state, this.clockMs)
     for (const [entryId, fields] of state.queue) {
-      if (!this.ledger.malformed.has(entryId) && before?.queue.has(entryId) !== true) this.ledger.noteEntry(entryId, fields[1] ?? '')
+      if (!this.ledger.malformed.has(entryId) && before?.queue.has(entryId) !== true)
+        this.ledger.noteEntry(entryId, fields[1] ?? '')
     }
     assertState(state, this.ledger, this.processors)
     if (areTotalsRead) assertTotals(await this.#reader.readTotals(), this.ledger, this.keys)
@@ -162,7 +179,8 @@ export class World {
 
   /** Throws what an actor could not go on after. */
   assertNothingBroken(): void {
-    if (this.#broken !== undefined) throw this.#broken instanceof Error ? this.#broken : new Error('an actor broke', { cause: this.#broken })
+    if (this.#broken !== undefined)
+      throw this.#broken instanceof Error ? this.#broken : new Error('an actor broke', { cause: this.#broken })
   }
 
   newId(): string {
@@ -174,7 +192,13 @@ export class World {
 
   #client(label: string, retentionHours: number): Client {
     const connection = createConnection()
-    return { label, connection, functions: createFunctions(connection.redis, this.keys, retentionHours), isBusy: false, isReady: false }
+    return {
+      label,
+      connection,
+      functions: createFunctions(connection.redis, this.keys, retentionHours),
+      isBusy: false,
+      isReady: false
+    }
   }
 
   /** What a service does before it serves, until it gets an answer. */
@@ -199,12 +223,22 @@ export class World {
       await this.redis.hset(node, digitsOf(id).slice(0, -3), `1990 d${counted.requestedAtMs}`)
       await this.redis.pexpireat(node, forgottenMs)
       this.processors.default.stored.set(id, counted)
-      this.ledger.payments.set(id, { id, cents: 1_990, entryId: '', place: 'settled', settled: counted, rememberedUntilMs: forgottenMs })
+      this.ledger.payments.set(id, {
+        id,
+        cents: 1_990,
+        entryId: '',
+        place: 'settled',
+        settled: counted,
+        rememberedUntilMs: forgottenMs
+      })
       this.ledger.handedOut.add(id)
     }
   }
 
   async pay(gateway: Client, payments: readonly { id: string; cents: number }[]): Promise<void> {
-    await gateway.functions.accept(payments.map(payment => ({ correlationId: payment.id, cents: cents(payment.cents) })), QUEUED_MAX)
+    await gateway.functions.accept(
+      payments.map(payment => ({ correlationId: payment.id, cents: cents(payment.cents) })),
+      QUEUED_MAX
+    )
   }
 }

@@ -12,7 +12,6 @@ import { eventually, PATIENCE_MS } from '../support/eventually.ts'
 import { cents, newPayment, newPayments, required } from '../support/payments.ts'
 import { startTestPipeline, type TestPipeline } from '../support/pipeline.ts'
 
-
 const pipeline = await startTestPipeline({
   // A poll that comes late on a busy machine would make a payment go to fallback for which a test asks at default.
   monitors: 0,
@@ -25,7 +24,13 @@ const pipeline = await startTestPipeline({
 })
 const { admins, keys, redis, stack } = pipeline
 
-type Status = { correlationId: string; amount: number; status: string; processor?: 'default' | 'fallback'; requestedAt?: string }
+type Status = {
+  correlationId: string
+  amount: number
+  status: string
+  processor?: 'default' | 'fallback'
+  requestedAt?: string
+}
 
 async function statusOf({ correlationId }: Payment): Promise<Status> {
   const { status, body } = await pipeline.get(`/payments/${correlationId}`)
@@ -48,7 +53,9 @@ async function storedAt(processor: 'default' | 'fallback', { correlationId }: Pa
 
 /** Stops the worker, so that payments stay queued, until the test resumes it or ends. */
 function pauseWorker(): () => void {
-  const resume = () => { stack.part('worker-1').kill('SIGCONT') }
+  const resume = () => {
+    stack.part('worker-1').kill('SIGCONT')
+  }
   stack.part('worker-1').kill('SIGSTOP')
   after(resume)
   return resume
@@ -57,15 +64,21 @@ function pauseWorker(): () => void {
 test('202 comes once Redis has the payment, and not before', async () => {
   const resume = pauseWorker()
   const functions = createFunctions(redis, keys, 24)
-  await Promise.all(newPayments(100).map(async payment => {
-    assert.equal((await pipeline.pay(payment)).status, 202)
-    assert.equal((await functions.find(payment.correlationId))?.status, 'queued', 'answered, but not in the queue')
-  }))
+  await Promise.all(
+    newPayments(100).map(async payment => {
+      assert.equal((await pipeline.pay(payment)).status, 202)
+      assert.equal((await functions.find(payment.correlationId))?.status, 'queued', 'answered, but not in the queue')
+    })
+  )
 
   stack.part('redis').kill('SIGSTOP')
   const payments = newPayments(20)
   let answerCount = 0
-  const answers = payments.map(payment => pipeline.pay(payment).finally(() => { answerCount += 1 }))
+  const answers = payments.map(payment =>
+    pipeline.pay(payment).finally(() => {
+      answerCount += 1
+    })
+  )
   // Long enough for an answer that does not wait for Redis, far too short for one to give up.
   await sleep(300)
   const earlyCount = answerCount
@@ -99,7 +112,9 @@ test('the same id again is a duplicate, in whatever state and letter case, and i
 test('of the same payment sent 50 times at once, one is accepted', async () => {
   const { bookings } = await admins.default.state()
   const payment = newPayment()
-  const statuses = (await Promise.all(Array.from({ length: 50 }, () => pipeline.pay(payment)))).map(({ status }) => status)
+  const statuses = (await Promise.all(Array.from({ length: 50 }, () => pipeline.pay(payment)))).map(
+    ({ status }) => status
+  )
   assert.equal(statuses.filter(status => status === 202).length, 1)
   assert.equal(statuses.filter(status => status === 200).length, 49)
   await pipeline.untilSettled()
@@ -138,7 +153,11 @@ test('a payment can be asked for on its way: queued, in flight, settled as the p
   await admins.default.setHolding(false)
   const settled = await untilStatus(payment, 'settled')
   assert.deepEqual(settled, { ...inFlight, status: 'settled' })
-  assert.deepEqual(await storedAt('default', payment), { correlationId, amount: 42.42, requestedAt: settled.requestedAt })
+  assert.deepEqual(await storedAt('default', payment), {
+    correlationId,
+    amount: 42.42,
+    requestedAt: settled.requestedAt
+  })
 })
 
 test('a payment that both processors refuse for good says so, and is not counted', async () => {
@@ -168,7 +187,7 @@ test('the bounds of a summary are inclusive to the millisecond', async () => {
   assert.equal(await countIn(requestedAtMs + 1, requestedAtMs + 1_000), 0)
 })
 
-test('the summary has the form of the contract and equals the processors\' own, over any range', async t => {
+test("the summary has the form of the contract and equals the processors' own, over any range", async t => {
   const { timesMs } = await fillBooks(pipeline)
   const { status, headers, body } = await pipeline.get('/payments-summary')
   assert.deepEqual([status, headers['content-type']], [200, 'application/json'])
@@ -197,7 +216,8 @@ test('a range open at one end counts everything on that side', async () => {
   const all = await pipeline.summary()
   const midMs = Date.now() - 1_000
   const [before, since] = await Promise.all([
-    pipeline.summary(`?to=${new Date(midMs - 1).toISOString()}`), pipeline.summary(`?from=${new Date(midMs).toISOString()}`)
+    pipeline.summary(`?to=${new Date(midMs - 1).toISOString()}`),
+    pipeline.summary(`?from=${new Date(midMs).toISOString()}`)
   ])
   for (const name of PROCESSOR_NAMES) {
     assert.equal(before[name].requests + since[name].requests, all[name].requests)
@@ -213,10 +233,15 @@ test('the purge is closed unless it is opened', async () => {
 
 test('an opened purge wants its token, and empties queue, books and the memory of ids', async () => {
   const open = await startTestPipeline({
-    gateways: 1, monitors: 0, environment: { gateway: { PURGE: 'open', PURGE_TOKEN: 'a-secret-of-the-test' } }
+    gateways: 1,
+    monitors: 0,
+    environment: { gateway: { PURGE: 'open', PURGE_TOKEN: 'a-secret-of-the-test' } }
   })
   const purge = (authorization?: string) =>
-    fetch(`${open.stack.url}/purge-payments`, { method: 'POST', headers: authorization === undefined ? {} : { authorization } })
+    fetch(`${open.stack.url}/purge-payments`, {
+      method: 'POST',
+      headers: authorization === undefined ? {} : { authorization }
+    })
   const payment = newPayment()
   await open.pay(payment)
   await open.untilSettled()
@@ -225,7 +250,7 @@ test('an opened purge wants its token, and empties queue, books and the memory o
   for (const wrong of [undefined, '', 'Bearer', token, `Bearer ${token.toUpperCase()}`, `Bearer ${token} x`]) {
     const response = await purge(wrong)
     assert.deepEqual([response.status, response.headers.get('www-authenticate')], [401, 'Bearer'], wrong)
-    assert.equal((await response.json() as { field: string }).field, 'Authorization')
+    assert.equal(((await response.json()) as { field: string }).field, 'Authorization')
   }
   assert.equal((await fetch(`${open.stack.url}/purge-payments`)).headers.get('allow'), 'POST')
   assert.equal((await open.summary()).default.requests, 1)
@@ -248,7 +273,11 @@ test('an opened purge wants its token, and empties queue, books and the memory o
 })
 
 /** A few thousand payments of random amounts, a third of them at fallback; returns times that some of them have. */
-async function fillBooks({ pay, untilSettled, admins: { default: processor } }: TestPipeline): Promise<{ timesMs: number[] }> {
+async function fillBooks({
+  pay,
+  untilSettled,
+  admins: { default: processor }
+}: TestPipeline): Promise<{ timesMs: number[] }> {
   const payments: Payment[] = []
   const send = async (count: number) => {
     for (let sent = 0; sent < count; sent += 50) {
@@ -269,7 +298,11 @@ async function fillBooks({ pay, untilSettled, admins: { default: processor } }: 
   return { timesMs: statuses.map(({ requestedAt }) => Date.parse(required(requestedAt))) }
 }
 
-async function ofProcessor({ admins }: TestPipeline, name: 'default' | 'fallback', range?: { from: string; to: string }) {
+async function ofProcessor(
+  { admins }: TestPipeline,
+  name: 'default' | 'fallback',
+  range?: { from: string; to: string }
+) {
   const { totalRequests, totalAmount } = await admins[name].summary(range)
   return { requests: totalRequests, cents: Math.round(totalAmount * 100) }
 }

@@ -1,7 +1,8 @@
 // Goal: whatever a client sends, it gets an answer that says what was wrong with it, and the books do not move.
-// Method: raw bytes through HAProxy to real gateways, one row of a table each. Every refusal of ours is RFC 9457 problem
-// JSON; what HAProxy or the HTTP parser refuses, before there is a request, stands in a table of its own. Queue, in-flight
-// records, ids and totals are compared at the end of each table. The good inputs show that refusing is not all there is.
+// Method: raw bytes through HAProxy to real gateways, one row of a table each. Every refusal of ours is RFC 9457
+// problem JSON; what HAProxy or the HTTP parser refuses, before there is a request, stands in a table of its own.
+// Queue, in-flight records, ids and totals are compared at the end of each table. The good inputs show that refusing is
+// not all there is.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { dirname, join } from 'node:path'
@@ -31,10 +32,14 @@ function request(method: string, path: string, headers: readonly string[] = [], 
   const lines = [`${method} ${path} HTTP/1.1`, 'Host: pipeline', ...headers, ...length]
   return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), Buffer.from(body)])
 }
-const post = (body: string | Buffer, ...headers: string[]) => request('POST', '/payments', [JSON_TYPE, ...headers], body)
+const post = (body: string | Buffer, ...headers: string[]) =>
+  request('POST', '/payments', [JSON_TYPE, ...headers], body)
 const typed = (...headers: string[]) => request('POST', '/payments', headers, goodBody())
 const chunked = (...chunks: string[]) =>
-  post([...chunks, ''].map(chunk => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join(''), 'Transfer-Encoding: chunked')
+  post(
+    [...chunks, ''].map(chunk => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join(''),
+    'Transfer-Encoding: chunked'
+  )
 const get = (path: string) => request('GET', path)
 
 const withAmount = (amount: string) => `{"correlationId":"${ID}","amount":${amount}}`
@@ -64,8 +69,14 @@ const BAD_BODIES: BadBody[] = [
   ['two objects', `${withAmount('1')}${withAmount('2')}`],
   ['a byte order mark', `\ufeff${withAmount('1')}`],
   ['UTF-16', Buffer.from(withAmount('1'), 'utf16le')],
-  ['invalid UTF-8', Buffer.concat([Buffer.from('{"correlationId":"'), Buffer.from([0xc3, 0x28]), Buffer.from('","amount":1}')])],
-  ['a lone surrogate in UTF-8', Buffer.concat([Buffer.from(`{"x":"`), Buffer.from([0xed, 0xa0, 0x80]), Buffer.from('"}')])],
+  [
+    'invalid UTF-8',
+    Buffer.concat([Buffer.from('{"correlationId":"'), Buffer.from([0xc3, 0x28]), Buffer.from('","amount":1}')])
+  ],
+  [
+    'a lone surrogate in UTF-8',
+    Buffer.concat([Buffer.from(`{"x":"`), Buffer.from([0xed, 0xa0, 0x80]), Buffer.from('"}')])
+  ],
   ['a NUL byte at the end', `${withAmount('1')}\0`],
   ['a NUL byte in a text', withId(`"${ID}\0"`)],
   ['a line break in a text', withId(`"${ID}\n"`)],
@@ -151,7 +162,11 @@ const BAD_REQUESTS: BadRequest[] = [
   ['a megabyte', post(sized(1_000_000)), 413],
   ['one byte over the limit, in chunks', chunked(sized(4_000), ' '.repeat(97)), 413],
   ['300 KB in chunks', chunked(...Array.from({ length: 60 }, () => ' '.repeat(5_000))), 413],
-  ['both lengths, of which the chunks count', post('0\r\n\r\n', 'Content-Length: 5', 'Transfer-Encoding: chunked'), 400],
+  [
+    'both lengths, of which the chunks count',
+    post('0\r\n\r\n', 'Content-Length: 5', 'Transfer-Encoding: chunked'),
+    400
+  ],
 
   ['no content type', typed(), 415, FIELD_TYPE],
   ['an empty content type', typed('Content-Type:'), 415, FIELD_TYPE],
@@ -197,7 +212,7 @@ const BAD_REQUESTS: BadRequest[] = [
   ['dots in the path', get('/x/../payments-summary'), 404],
   ['an escaped path', get('/%70ayments-summary'), 404],
   ['a path in capitals', get('/Payments-Summary'), 404],
-  ['the processors\' admin path', get('/admin/payments-summary'), 404],
+  ["the processors' admin path", get('/admin/payments-summary'), 404],
   ['a purge, which is closed', request('POST', '/purge-payments'), 404],
   ['a purge with a token', request('POST', '/purge-payments', ['Authorization: Bearer anything']), 404],
   ['GET on the closed purge', get('/purge-payments'), 404],
@@ -235,8 +250,8 @@ const BAD_REQUESTS: BadRequest[] = [
 ]
 
 /**
- * What never reaches a handler, with the statuses that are right: refused as no HTTP by HAProxy, whose built-in answer can't
- * be changed, or by the gateways' HTTP library.
+ * What never reaches a handler, with the statuses that are right: refused as no HTTP by HAProxy, whose built-in answer
+ * can't be changed, or by the gateways' HTTP library.
  */
 const NO_REQUESTS: [what: string, bytes: Buffer | string, statuses: number[]][] = [
   ['no HTTP at all', 'hello\r\n\r\n', [400]],
@@ -253,7 +268,15 @@ const NO_REQUESTS: [what: string, bytes: Buffer | string, statuses: number[]][] 
   ['an unknown transfer encoding', post('0\r\n\r\n', 'Transfer-Encoding: gzip, chunked'), [400, 422, 501]],
   ['20 KB of URL', get(`/health?${'a'.repeat(20_000)}`), [400, 414]],
   ['20 KB of headers', request('GET', '/health', [`X-A: ${'a'.repeat(20_000)}`]), [400, 431]],
-  ['150 headers', request('GET', '/health', Array.from({ length: 150 }, (_, index) => `X-${index}: a`)), [400, 431]],
+  [
+    '150 headers',
+    request(
+      'GET',
+      '/health',
+      Array.from({ length: 150 }, (_, index) => `X-${index}: a`)
+    ),
+    [400, 431]
+  ],
   ['10 KB of headers', request('GET', '/health', [`X-A: ${'a'.repeat(10_000)}`]), [431]],
   ['10 KB of URL', get(`/health?${'a'.repeat(10_000)}`), [414, 431]],
   ['HTTP/1.0', 'POST /payments HTTP/1.0\r\nHost: x\r\nContent-Length: 0\r\n\r\n', [505]],
@@ -300,10 +323,25 @@ const GOOD_PAYMENTS: GoodPayment[] = [
   ['3 KB of headers', post(goodBody(), `X-A: ${'a'.repeat(3_000)}`)],
   ['one chunk', chunked(goodBody())],
   ['a chunk for each character', chunked(...goodBody().split(/(?=.)/))],
-  ['chunks exactly at the limit', chunked(...sized(BODY_BYTES_MAX).match(/[^]{1,100}/g) ?? [])],
-  ['segments of 10 bytes', post(goodBody()).toString('latin1').match(/[^]{1,10}/g) ?? []],
-  ['header and body in two segments', post(goodBody()).toString('latin1').split(/(?<=\r\n\r\n)/)],
-  ['Expect: 100-continue', post(goodBody(), 'Expect: 100-continue').toString('latin1').split(/(?<=\r\n\r\n)/)]
+  ['chunks exactly at the limit', chunked(...(sized(BODY_BYTES_MAX).match(/[^]{1,100}/g) ?? []))],
+  [
+    'segments of 10 bytes',
+    post(goodBody())
+      .toString('latin1')
+      .match(/[^]{1,10}/g) ?? []
+  ],
+  [
+    'header and body in two segments',
+    post(goodBody())
+      .toString('latin1')
+      .split(/(?<=\r\n\r\n)/)
+  ],
+  [
+    'Expect: 100-continue',
+    post(goodBody(), 'Expect: 100-continue')
+      .toString('latin1')
+      .split(/(?<=\r\n\r\n)/)
+  ]
 ]
 
 /** Queries that are as good as any: 200. */
@@ -326,27 +364,38 @@ const GOOD_QUERIES: [what: string, path: string][] = [
 
 async function books(): Promise<unknown> {
   const [queued, inFlight, deadLetters, ids, summary] = await Promise.all([
-    redis.xlen(keys.queue), redis.hlen(keys.inFlight), redis.xlen(keys.deadLetters), redis.keys(keys.idsPattern),
+    redis.xlen(keys.queue),
+    redis.hlen(keys.inFlight),
+    redis.xlen(keys.deadLetters),
+    redis.keys(keys.idsPattern),
     pipeline.summary()
   ])
   return { queued, inFlight, deadLetters, ids: ids.length, summary }
 }
 
 /** What is wrong with a refusal; '' when it is as it has to be. */
-function faultOf(reply: RawReply, status: number, { field, allow }: { field?: string; allow?: string }, isHead: boolean): string {
+function faultOf(
+  reply: RawReply,
+  status: number,
+  { field, allow }: { field?: string; allow?: string },
+  isHead: boolean
+): string {
   if (reply.status !== status) return `status ${reply.status}`
-  if (reply.headers['content-type'] !== 'application/problem+json') return `content type ${reply.headers['content-type']}`
+  if (reply.headers['content-type'] !== 'application/problem+json')
+    return `content type ${reply.headers['content-type']}`
   if (reply.headers.allow !== allow) return `Allow: ${reply.headers.allow}`
   if (isHead) return reply.body === '' ? '' : 'a body after HEAD'
   const problem = JSON.parse(reply.body) as Record<string, unknown>
   const isProblem = problem.type === 'about:blank' && typeof problem.title === 'string' && problem.status === status
-  if (!isProblem || typeof problem.detail !== 'string' || problem.detail.length < 10) return `not a problem: ${reply.body}`
+  if (!isProblem || typeof problem.detail !== 'string' || problem.detail.length < 10)
+    return `not a problem: ${reply.body}`
   return problem.field === field ? '' : `field ${String(problem.field)}`
 }
 
 /** Sends each row; returns those that went wrong, so that a failure shows all of them. */
 async function faultsIn<Row extends [string, ...unknown[]]>(
-  rows: readonly Row[], faultIn: (row: Row) => Promise<string>
+  rows: readonly Row[],
+  faultIn: (row: Row) => Promise<string>
 ): Promise<string[]> {
   const faults: string[] = []
   for (const row of rows) {
@@ -358,30 +407,40 @@ async function faultsIn<Row extends [string, ...unknown[]]>(
 
 test(`${BAD_BODIES.length} bad bodies get 400 and name the field`, async () => {
   const before = await books()
-  assert.deepEqual(await faultsIn(BAD_BODIES, async ([, body, field]) =>
-    faultOf(await sendRaw(port, post(body)), 400, field === undefined ? {} : { field }, false)), [])
+  assert.deepEqual(
+    await faultsIn(BAD_BODIES, async ([, body, field]) =>
+      faultOf(await sendRaw(port, post(body)), 400, field === undefined ? {} : { field }, false)
+    ),
+    []
+  )
   assert.deepEqual(await books(), before)
 })
 
 test(`${BAD_REQUESTS.length} bad requests get the status that says what is wrong`, async () => {
   const before = await books()
-  assert.deepEqual(await faultsIn(BAD_REQUESTS, async ([, bytes, status, expected = {}]) => {
-    const isHead = bytes.toString('latin1').startsWith('HEAD ')
-    return faultOf(await sendRaw(port, bytes, isHead), status, expected, isHead)
-  }), [])
+  assert.deepEqual(
+    await faultsIn(BAD_REQUESTS, async ([, bytes, status, expected = {}]) => {
+      const isHead = bytes.toString('latin1').startsWith('HEAD ')
+      return faultOf(await sendRaw(port, bytes, isHead), status, expected, isHead)
+    }),
+    []
+  )
   assert.deepEqual(await books(), before)
 })
 
 test(`${NO_REQUESTS.length} inputs that are no requests are refused before a handler sees them`, async () => {
   const before = await books()
-  assert.deepEqual(await faultsIn(NO_REQUESTS, async ([, bytes, statuses]) => {
-    const { status } = await sendRaw(port, bytes)
-    return statuses.includes(status) ? '' : `status ${status}`
-  }), [])
+  assert.deepEqual(
+    await faultsIn(NO_REQUESTS, async ([, bytes, statuses]) => {
+      const { status } = await sendRaw(port, bytes)
+      return statuses.includes(status) ? '' : `status ${status}`
+    }),
+    []
+  )
   assert.deepEqual(await books(), before)
 })
 
-test('half a request gets 408 after HAProxy\'s 5 seconds, and changes nothing', async () => {
+test("half a request gets 408 after HAProxy's 5 seconds, and changes nothing", async () => {
   const before = await books()
   const half = post(goodBody()).toString('latin1').slice(0, -10)
   const { status, headers, body } = await sendRaw(port, half)
@@ -403,18 +462,24 @@ test('what is left of a refused body is never taken for a request', async () => 
 
 test(`${GOOD_PAYMENTS.length} good payments are accepted and settled, ${GOOD_QUERIES.length} queries answered`, async () => {
   const before = await pipeline.summary()
-  assert.deepEqual(await faultsIn(GOOD_PAYMENTS, async ([, bytes]) => {
-    const { status, body } = await sendRaw(port, bytes)
-    return status === 202 ? '' : `status ${status} ${body}`
-  }), [])
+  assert.deepEqual(
+    await faultsIn(GOOD_PAYMENTS, async ([, bytes]) => {
+      const { status, body } = await sendRaw(port, bytes)
+      return status === 202 ? '' : `status ${status} ${body}`
+    }),
+    []
+  )
   await pipeline.untilSettled()
   const after = await pipeline.summary()
   assert.equal(after.default.requests - before.default.requests, GOOD_PAYMENTS.length)
 
-  assert.deepEqual(await faultsIn(GOOD_QUERIES, async ([, path]) => {
-    const { status, headers, body } = await sendRaw(port, get(path))
-    return status === 200 && headers['content-type'] === 'application/json' ? '' : `status ${status} ${body}`
-  }), [])
+  assert.deepEqual(
+    await faultsIn(GOOD_QUERIES, async ([, path]) => {
+      const { status, headers, body } = await sendRaw(port, get(path))
+      return status === 200 && headers['content-type'] === 'application/json' ? '' : `status ${status} ${body}`
+    }),
+    []
+  )
 })
 
 /** How a request may say twice where its body ends, with what a gateway could take for all of that body. */
@@ -434,20 +499,42 @@ test('a gateway that is asked past HAProxy runs no request that hides behind ano
   const before = await books()
   const socketPath = join(dirname(stack.redisPath), 'gateway-1.sock')
   const hidden = post(goodBody(), 'Connection: close')
-  const targets = [['POST', '/payments'], ['GET', '/health'], ['PUT', '/refunds'], ['GET', '/dashboard'], ['GET', '/dashboard/page.js']] as const
-  const rows = TWO_ENDS.flatMap(([what, headers, body]) => targets.map(([method, path]) =>
-    [`${method} ${path}, ${what}`, request(method, path, [JSON_TYPE, ...headers], body)] as [string, Buffer]))
+  const targets = [
+    ['POST', '/payments'],
+    ['GET', '/health'],
+    ['PUT', '/refunds'],
+    ['GET', '/dashboard'],
+    ['GET', '/dashboard/page.js']
+  ] as const
+  const rows = TWO_ENDS.flatMap(([what, headers, body]) =>
+    targets.map(
+      ([method, path]) =>
+        [`${method} ${path}, ${what}`, request(method, path, [JSON_TYPE, ...headers], body)] as [string, Buffer]
+    )
+  )
   // Hidden in the same segment it is cut off with the rest of its connection, perhaps before the answer.
-  assert.deepEqual(await faultsIn(rows, async ([, bytes]) => {
-    const statuses = await readStatuses(socketPath, Buffer.concat([bytes, hidden]))
-    return statuses.some(status => status !== 400) || statuses.length > 1 ? `statuses ${statuses.join()}` : ''
-  }), [])
+  assert.deepEqual(
+    await faultsIn(rows, async ([, bytes]) => {
+      const statuses = await readStatuses(socketPath, Buffer.concat([bytes, hidden]))
+      return statuses.some(status => status !== 400) || statuses.length > 1 ? `statuses ${statuses.join()}` : ''
+    }),
+    []
+  )
   // With nothing behind it it is told what is wrong.
-  assert.deepEqual(await faultsIn(rows, async ([, bytes]) => {
-    const statuses = await readStatuses(socketPath, bytes)
-    return statuses.join() === '400' ? '' : `statuses ${statuses.join()}`
-  }), [])
+  assert.deepEqual(
+    await faultsIn(rows, async ([, bytes]) => {
+      const statuses = await readStatuses(socketPath, bytes)
+      return statuses.join() === '400' ? '' : `statuses ${statuses.join()}`
+    }),
+    []
+  )
   assert.deepEqual(await books(), before)
   // That it closes what is clear as well would prove nothing.
-  assert.deepEqual(await readStatuses(socketPath, Buffer.concat([post('{}'), get('/health'), request('GET', '/', ['Connection: close'])])), [400, 200, 404])
+  assert.deepEqual(
+    await readStatuses(
+      socketPath,
+      Buffer.concat([post('{}'), get('/health'), request('GET', '/', ['Connection: close'])])
+    ),
+    [400, 200, 404]
+  )
 })

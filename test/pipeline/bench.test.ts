@@ -1,6 +1,6 @@
 // Goal: the benchmark measures the real system, and gives no figure when the books are wrong.
-// Method: one second at a low rate; then the same with a payment that a processor got from somebody else. Skipped where the load
-// tool was not built (npm run bench builds it).
+// Method: one second at a low rate; then the same with a payment that a processor got from somebody else. Skipped where
+// the load tool was not built (npm run bench builds it).
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { spawnSync } from 'node:child_process'
@@ -22,14 +22,19 @@ const low = { ratePerSecond: 200, seconds: 1 }
 
 describe('a rate', { skip: tool === '' ? 'no load tool' : false, timeout: STUCK_AFTER_MS }, () => {
   let system: System
-  before(async () => { system = await startLocalSystem(noSignal) })
+  before(async () => {
+    system = await startLocalSystem(noSignal)
+  })
   after(() => system.stop())
 
   it('has all its figures', async () => {
     const result = await measureRate(tool, system, low, 60, noSignal)
     assert.equal(result.failedRequests, 0)
-    for (const figure of [result.offeredPerSecond, result.acceptedPerSecond, result.settledPerSecond]) assert(figure > 0)
-    assert(result.acceptP50Ms > 0 && result.acceptP50Ms <= result.acceptP99Ms && result.acceptP99Ms <= result.acceptP999Ms)
+    for (const figure of [result.offeredPerSecond, result.acceptedPerSecond, result.settledPerSecond])
+      assert(figure > 0)
+    assert(
+      result.acceptP50Ms > 0 && result.acceptP50Ms <= result.acceptP99Ms && result.acceptP99Ms <= result.acceptP999Ms
+    )
     assert(result.settleP50Ms > 0 && result.settleP50Ms <= result.settleP99Ms)
     for (const service of SERVICES) {
       assert(result.memoryMegabytesByService[service] > 0, service)
@@ -41,22 +46,38 @@ describe('a rate', { skip: tool === '' ? 'no load tool' : false, timeout: STUCK_
 
   it('has none when a processor has a payment that was never accepted', async () => {
     const measuring = measureRate(tool, system, low, 60, noSignal)
-    const strange = sleep(1_000).then(() => fetch(`${system.processorUrls.default}/payments`, {
-      method: 'POST', body: JSON.stringify({ correlationId: randomUUID(), amount: 1, requestedAt: new Date().toISOString() })
-    }))
+    const strange = sleep(1_000).then(() =>
+      fetch(`${system.processorUrls.default}/payments`, {
+        method: 'POST',
+        body: JSON.stringify({ correlationId: randomUUID(), amount: 1, requestedAt: new Date().toISOString() })
+      })
+    )
     await assert.rejects(measuring, BooksError)
     assert.equal((await strange).status, 200)
   })
 })
 
-it('a bare pipeline settles all it accepts, at a cost for each of its services', { skip: tool === '' ? 'no load tool' : false, timeout: STUCK_AFTER_MS }, async () => {
-  const [result] = await measureBarePipeline(tool, { rates: [low.ratePerSecond], seconds: low.seconds, warmUp: low }, noSignal)
-  assert.equal(result?.rate, low.ratePerSecond)
-  for (const service of SERVICES) assert(service === 'monitor' ? result.microsByService.monitor === 0 : result.microsByService[service] > 0, service)
-})
+it(
+  'a bare pipeline settles all it accepts, at a cost for each of its services',
+  { skip: tool === '' ? 'no load tool' : false, timeout: STUCK_AFTER_MS },
+  async () => {
+    const [result] = await measureBarePipeline(
+      tool,
+      { rates: [low.ratePerSecond], seconds: low.seconds, warmUp: low },
+      noSignal
+    )
+    assert.equal(result?.rate, low.ratePerSecond)
+    for (const service of SERVICES)
+      assert(
+        service === 'monitor' ? result.microsByService.monitor === 0 : result.microsByService[service] > 0,
+        service
+      )
+  }
+)
 
 describe('npm run bench', () => {
-  const bench = (...words: string[]) => spawnSync(process.execPath, [join(import.meta.dirname, '../bench/run.ts'), ...words], { encoding: 'utf8' })
+  const bench = (...words: string[]) =>
+    spawnSync(process.execPath, [join(import.meta.dirname, '../bench/run.ts'), ...words], { encoding: 'utf8' })
 
   it('says how it is used', () => {
     const { status, stdout } = bench('--help')
@@ -65,7 +86,11 @@ describe('npm run bench', () => {
   })
 
   it('says what is wrong with its arguments, and that no run took place', () => {
-    for (const [words, message] of [[['--rates', '1'], /--rates/], [['--compare', '/nowhere'], /nowhere/], [['more'], /more/]] as const) {
+    for (const [words, message] of [
+      [['--rates', '1'], /--rates/],
+      [['--compare', '/nowhere'], /nowhere/],
+      [['more'], /more/]
+    ] as const) {
       const { status, stderr, stdout } = bench(...words)
       assert.deepEqual([status, stdout], [2, ''])
       assert.match(stderr, message)

@@ -26,22 +26,37 @@ after(async () => {
 
 type Ended = { code: number; output: string }
 
-function run(command: 'audit' | 'redrive', args: string[] = [], environment: Record<string, string> = {}): Promise<Ended> {
+function run(
+  command: 'audit' | 'redrive',
+  args: string[] = [],
+  environment: Record<string, string> = {}
+): Promise<Ended> {
   const env = {
-    PATH: process.env.PATH, REDIS_URL: `unix:${stack.redisPath}`, PROCESSOR_TOKEN: '123',
-    DEFAULT_PROCESSOR_URL: stack.processorUrls.default, FALLBACK_PROCESSOR_URL: stack.processorUrls.fallback, ...environment
+    PATH: process.env.PATH,
+    REDIS_URL: `unix:${stack.redisPath}`,
+    PROCESSOR_TOKEN: '123',
+    DEFAULT_PROCESSOR_URL: stack.processorUrls.default,
+    FALLBACK_PROCESSOR_URL: stack.processorUrls.fallback,
+    ...environment
   }
   return new Promise(done => {
-    execFile(process.execPath, [resolve('processor-worker/commands', `${command}.ts`), ...args], { env }, (error, stdout, stderr) => {
-      done({ code: typeof error?.code === 'number' ? error.code : 0, output: stdout + stderr })
-    })
+    execFile(
+      process.execPath,
+      [resolve('processor-worker/commands', `${command}.ts`), ...args],
+      { env },
+      (error, stdout, stderr) => {
+        done({ code: typeof error?.code === 'number' ? error.code : 0, output: stdout + stderr })
+      }
+    )
   })
 }
 
 async function pay(amount: number): Promise<string> {
   const correlationId = randomUUID()
   const answer = await fetch(`${stack.url}/payments`, {
-    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ correlationId, amount })
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ correlationId, amount })
   })
   assert.equal(answer.status, 202)
   return correlationId
@@ -49,12 +64,14 @@ async function pay(amount: number): Promise<string> {
 
 async function admin(path: string, body: unknown, processor: 'default' | 'fallback' = 'default'): Promise<void> {
   const answer = await fetch(`${stack.processorUrls[processor]}/admin/${path}`, {
-    method: 'PUT', headers: { 'content-type': 'application/json', 'x-rinha-token': '123' }, body: JSON.stringify(body)
+    method: 'PUT',
+    headers: { 'content-type': 'application/json', 'x-rinha-token': '123' },
+    body: JSON.stringify(body)
   })
   assert(answer.ok)
 }
 
-const settled = () => eventually('the queue is empty', PATIENCE_MS, async () => await redis.xlen(keys.queue) === 0)
+const settled = () => eventually('the queue is empty', PATIENCE_MS, async () => (await redis.xlen(keys.queue)) === 0)
 // Everything up to now: the audit's own default leaves out the last two seconds.
 const upToNow = () => ['--to', new Date().toISOString()]
 
@@ -79,7 +96,8 @@ test('the deep audit names a payment that is booked at both processors', async (
   const correlationId = await pay(5)
   await settled()
   const double = await fetch(`${stack.processorUrls.fallback}/payments`, {
-    method: 'POST', headers: { 'content-type': 'application/json' },
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ correlationId, amount: 5, requestedAt: '2000-01-01T00:00:00.000Z' })
   })
   assert.equal(double.status, 200)
@@ -90,12 +108,16 @@ test('the deep audit names a payment that is booked at both processors', async (
   assert.deepEqual(report.differences, [{ correlationId, difference: 'booked at both processors' }])
 })
 
-type Told = { problems: string[]; audit: { kind: string; until: string; isEqual: boolean; differences: unknown } | null }
+type Told = {
+  problems: string[]
+  audit: { kind: string; until: string; isEqual: boolean; differences: unknown } | null
+}
 /** What GET /status tells once it tells something of an audit that is not the one before. */
-const toldOfAudit = (before: string | undefined) => eventually('the status tells of the audit', PATIENCE_MS, async () => {
-  const told = await (await fetch(`${stack.url}/status`)).json() as Told
-  return told.audit !== null && told.audit.until !== before ? told as Told & { audit: object } : false
-})
+const toldOfAudit = (before: string | undefined) =>
+  eventually('the status tells of the audit', PATIENCE_MS, async () => {
+    const told = (await (await fetch(`${stack.url}/status`)).json()) as Told
+    return told.audit !== null && told.audit.until !== before ? (told as Told & { audit: object }) : false
+  })
 const booksProblem = ({ problems }: Told) => problems.find(sentence => sentence.startsWith('The books differ'))
 
 test('an audit of everything leaves its result for the status until a purge, one of a range does not', async () => {
@@ -105,23 +127,38 @@ test('an audit of everything leaves its result for the status until a purge, one
   // Together with the payment that the test before has booked at fallback as well, dated 2000.
   assert.equal((await run('audit')).code, 1)
   const differing = await toldOfAudit(undefined)
-  assert.match(booksProblem(differing) ?? '', /ours minus those of default are 0 payments and 0\.01 and ours minus those of fallback are -1 payments and -5\.00/)
-  assert.deepEqual([differing.audit.kind, differing.audit.isEqual, differing.audit.differences],
-    ['plain', false, { default: { payments: 0, amount: 0.01 }, fallback: { payments: -1, amount: -5 } }])
+  assert.match(
+    booksProblem(differing) ?? '',
+    /ours minus those of default are 0 payments and 0\.01 and ours minus those of fallback are -1 payments and -5\.00/
+  )
+  assert.deepEqual(
+    [differing.audit.kind, differing.audit.isEqual, differing.audit.differences],
+    ['plain', false, { default: { payments: 0, amount: 0.01 }, fallback: { payments: -1, amount: -5 } }]
+  )
 
   await redis.hincrby(keys.totals('default', 'cents', ''), '1999', -1)
   await run('audit', ['--from', '2001-01-01T00:00:00.000Z'])
   assert.equal(await redis.hget(keys.audit, 'default-cents'), '1')
-  await fetch(`${stack.processorUrls.fallback}/admin/purge-payments`, { method: 'POST', headers: { 'x-rinha-token': '123' } })
+  await fetch(`${stack.processorUrls.fallback}/admin/purge-payments`, {
+    method: 'POST',
+    headers: { 'x-rinha-token': '123' }
+  })
   assert.equal((await run('audit', ['--deep'])).code, 0)
   const equal = await toldOfAudit(differing.audit.until)
   assert.deepEqual([equal.audit.kind, equal.audit.isEqual, booksProblem(equal)], ['deep', true, undefined])
 
   for (const url of [stack.url, stack.processorUrls.default]) {
-    await fetch(`${url}${url === stack.url ? '' : '/admin'}/purge-payments`, { method: 'POST', headers: { 'x-rinha-token': '123' } })
+    await fetch(`${url}${url === stack.url ? '' : '/admin'}/purge-payments`, {
+      method: 'POST',
+      headers: { 'x-rinha-token': '123' }
+    })
   }
   assert.equal(await redis.exists(keys.audit), 0)
-  await eventually('the status forgets it', PATIENCE_MS, async () => (await (await fetch(`${stack.url}/status`)).json() as Told).audit === null)
+  await eventually(
+    'the status forgets it',
+    PATIENCE_MS,
+    async () => ((await (await fetch(`${stack.url}/status`)).json()) as Told).audit === null
+  )
 })
 
 test('an audit that can not ask says why and exits with 2', async () => {
@@ -137,9 +174,10 @@ test('an audit that can not ask says why and exits with 2', async () => {
 
 test('a dead letter is shown, put back once, and then paid', async () => {
   assert.match((await run('redrive')).output, /No dead letters/)
-  for (const name of ['default', 'fallback'] as const) await admin('faults', { faults: [{ kind: 'status', status: 400, next: 2 }] }, name)
+  for (const name of ['default', 'fallback'] as const)
+    await admin('faults', { faults: [{ kind: 'status', status: 400, next: 2 }] }, name)
   const [first, second] = [await pay(7.5), await pay(8.25)]
-  await eventually('two dead letters', PATIENCE_MS, async () => await redis.xlen(keys.deadLetters) === 2)
+  await eventually('two dead letters', PATIENCE_MS, async () => (await redis.xlen(keys.deadLetters)) === 2)
 
   const { output } = await run('redrive')
   assert.match(output, new RegExp(`${first} +7\\.50 +default refused it for good, then fallback: status 400`))
@@ -158,13 +196,17 @@ test('dead letters that no processor takes are each tried once, and what is no p
   await redis.xadd(keys.deadLetters, '*', 'foo', 'bar')
   await redis.xadd(keys.queue, '*', 'correlationId', 'not-a-uuid', 'cents', '1')
   // More than fit into what follows, so that whatever is put back is refused again at once.
-  for (const name of ['default', 'fallback'] as const) await admin('faults', { faults: [{ kind: 'status', status: 400, next: 1_000 }] }, name)
+  for (const name of ['default', 'fallback'] as const)
+    await admin('faults', { faults: [{ kind: 'status', status: 400, next: 1_000 }] }, name)
   const ids = await Promise.all(Array.from({ length: 50 }, () => pay(1)))
-  await eventually('all are dead letters', PATIENCE_MS, async () => await redis.xlen(keys.deadLetters) === 52)
+  await eventually('all are dead letters', PATIENCE_MS, async () => (await redis.xlen(keys.deadLetters)) === 52)
   const { code, output } = await run('redrive', ['--all'])
-  assert.equal(output, '50 payments are back in the queue.\n2 dead letters stay: they are no payments. Without --all they are shown.\n')
+  assert.equal(
+    output,
+    '50 payments are back in the queue.\n2 dead letters stay: they are no payments. Without --all they are shown.\n'
+  )
   assert.equal(code, 1)
-  await eventually('all are refused again', PATIENCE_MS, async () => await redis.xlen(keys.deadLetters) === 52)
+  await eventually('all are refused again', PATIENCE_MS, async () => (await redis.xlen(keys.deadLetters)) === 52)
 
   for (const name of ['default', 'fallback'] as const) await admin('faults', {}, name)
   assert.match((await run('redrive', ['--all'])).output, /^50 payments are back/)

@@ -18,7 +18,11 @@ const runner = join(import.meta.dirname, '../k6/run-contest.ts')
 const fine = { delayMs: 0, failing: false }
 const schedule = {
   // The lag is what a busy machine may take to settle a payment.
-  durationMs: 6_000, users: { from: 20, to: 40 }, amount: 0.07, checkEveryMs: 2_000, checkLagMs: 1_500,
+  durationMs: 6_000,
+  users: { from: 20, to: 40 },
+  amount: 0.07,
+  checkEveryMs: 2_000,
+  checkLagMs: 1_500,
   stages: [
     { atMs: 2_000, default: { delayMs: 0, failing: true }, fallback: { delayMs: 20, failing: false } },
     { atMs: 4_000, default: fine, fallback: fine }
@@ -36,7 +40,9 @@ type Outcome = {
 
 async function runContest(t: TestContext, mistake: Mistake, isInterrupted = false): Promise<Outcome> {
   const directory = mkdtempSync(join(tmpdir(), 'contest-test-'))
-  t.after(() => { rmSync(directory, { recursive: true }) })
+  t.after(() => {
+    rmSync(directory, { recursive: true })
+  })
   const schedulePath = join(directory, 'schedule.json')
   writeFileSync(schedulePath, JSON.stringify(schedule))
   const [byDefault, byFallback] = await Promise.all([startProcessor(t), startProcessor(t, { FEE: '0.15' })])
@@ -45,7 +51,9 @@ async function runContest(t: TestContext, mistake: Mistake, isInterrupted = fals
   const child = spawn(process.execPath, [runner, '--json', '--drain', '3', '--schedule', schedulePath], {
     env: {
       ...process.env,
-      BACKEND_URL: backendUrl, DEFAULT_PROCESSOR_URL: byDefault.url, FALLBACK_PROCESSOR_URL: byFallback.url
+      BACKEND_URL: backendUrl,
+      DEFAULT_PROCESSOR_URL: byDefault.url,
+      FALLBACK_PROCESSOR_URL: byFallback.url
     },
     stdio: ['ignore', 'pipe', 'pipe']
   })
@@ -59,22 +67,29 @@ async function runContest(t: TestContext, mistake: Mistake, isInterrupted = fals
   }
   const [code] = await closed
   const [stdout, stderr] = await output
-  const processors = await Promise.all([byDefault, byFallback].map(async ({ admin, url }) => {
-    const { totalRequests, totalAmount } = await admin.summary()
-    // Whatever the schedule's last stage was, it has been taken back.
-    const health = await fetch(`${url}/payments/service-health`)
-    assert.deepEqual(await health.json(), { failing: false, minResponseTime: 0 })
-    return { requests: totalRequests, cents: Math.round(totalAmount * 100) }
-  }))
+  const processors = await Promise.all(
+    [byDefault, byFallback].map(async ({ admin, url }) => {
+      const { totalRequests, totalAmount } = await admin.summary()
+      // Whatever the schedule's last stage was, it has been taken back.
+      const health = await fetch(`${url}/payments/service-health`)
+      assert.deepEqual(await health.json(), { failing: false, minResponseTime: 0 })
+      return { requests: totalRequests, cents: Math.round(totalAmount * 100) }
+    })
+  )
   const lines = stdout.trim().split('\n')
   assert.equal(lines.length, 1, stdout)
-  const result = stdout === '' ? {} : JSON.parse(stdout) as Record<string, unknown>
+  const result = stdout === '' ? {} : (JSON.parse(stdout) as Record<string, unknown>)
   return { code, stdout, stderr, result, processors }
 }
 
 describe('the contest', { timeout: STUCK_AFTER_MS, skip: findK6() === undefined && 'no k6' }, () => {
   it('finds nothing to object to in a right backend, and counts what the processors have', async t => {
-    const { code, stderr, result, processors: [byDefault, byFallback] } = await runContest(t, 'none')
+    const {
+      code,
+      stderr,
+      result,
+      processors: [byDefault, byFallback]
+    } = await runContest(t, 'none')
     assert.equal(code, 0, stderr)
     const { asked, accepted, settledDefault, settledFallback, profit, feesDefault, feesFallback } = result
     assert.ok(Number(asked) > 60 && accepted === asked, stderr)
@@ -86,7 +101,13 @@ describe('the contest', { timeout: STUCK_AFTER_MS, skip: findK6() === undefined 
     const expected = Number(asked) * 0.07 - Number(feesDefault) - Number(feesFallback)
     assert.ok(Math.abs(Number(profit) - expected) < 0.001)
     assert.partialDeepStrictEqual(result, {
-      checks: 3, inconsistencies: 0, checksUnanswered: 0, failedRequests: 0, lag: 0, neverSettled: 0, wasPurged: true,
+      checks: 3,
+      inconsistencies: 0,
+      checksUnanswered: 0,
+      failedRequests: 0,
+      lag: 0,
+      neverSettled: 0,
+      wasPurged: true,
       disqualified: false
     })
     assert.deepEqual(result.differences, [])

@@ -1,6 +1,7 @@
-// Goal: the live page shows what GET /status tells, moves with it, says in words what is wrong, its own lost connection included,
-// and finds another gateway; anybody can read it; and it asks nothing of anybody but its gateways.
-// Method: the real pipeline and a real Chromium without a window. Faults are made for real, by signals and by the processors' models.
+// Goal: the live page shows what GET /status tells, moves with it, says in words what is wrong, its own lost connection
+// included, and finds another gateway; anybody can read it; and it asks nothing of anybody but its gateways.
+// Method: the real pipeline and a real Chromium without a window. Faults are made for real, by signals and by the
+// processors' models.
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { request, type IncomingHttpHeaders } from 'node:http'
@@ -10,8 +11,8 @@ import { after, describe, it } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
 import { Agent, WebSocket } from 'undici'
-import type { Point } from '../../gateway/dashboard/history.ts'
-import type { StatusBody } from '../../gateway/status/render.ts'
+import type { Point } from '../../gateway/watching/dashboard/history.ts'
+import type { StatusBody } from '../../gateway/watching/status/render.ts'
 import { startBrowser } from '../support/browser.ts'
 import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { ownerOf } from '../support/owner.ts'
@@ -29,13 +30,23 @@ type Seen = { errors: string[]; asked: URL[] }
 
 /** A page of the dashboard that has its first figures, and what went wrong in it and whom it asked so far. */
 async function openPage(options: Parameters<typeof browser.newPage>[0] = {}): Promise<{ page: Page; seen: Seen }> {
-  const page = own(await browser.newPage({ viewport: { width: 1280, height: 800 }, ...options }), opened => opened.close())
+  const page = own(await browser.newPage({ viewport: { width: 1280, height: 800 }, ...options }), opened =>
+    opened.close()
+  )
   page.setDefaultTimeout(PATIENCE_MS)
   const seen: Seen = { errors: [], asked: [] }
-  page.on('console', message => { if (message.type() !== 'log') seen.errors.push(message.text()) })
-  page.on('pageerror', error => { seen.errors.push(String(error)) })
-  page.on('request', asked => { seen.asked.push(new URL(asked.url())) })
-  page.on('websocket', socket => { seen.asked.push(new URL(socket.url())) })
+  page.on('console', message => {
+    if (message.type() !== 'log') seen.errors.push(message.text())
+  })
+  page.on('pageerror', error => {
+    seen.errors.push(String(error))
+  })
+  page.on('request', asked => {
+    seen.asked.push(new URL(asked.url()))
+  })
+  page.on('websocket', socket => {
+    seen.asked.push(new URL(socket.url()))
+  })
   await page.goto(`${stack.url}/dashboard`)
   await page.locator('.as-of [data-figure=answeredBy]:not(:text-is("–"))').waitFor()
   return { page, seen }
@@ -53,7 +64,10 @@ async function untilMood(page: Page, mood: string): Promise<void> {
   await page.locator(`body[data-mood=${mood}]`).waitFor()
 }
 
-/** What the page says each time that its connection is lost, from now on: it may find another within a tenth of a second. */
+/**
+ * What the page says each time that its connection is lost, from now on: it may find another within a tenth of a
+ * second.
+ */
 async function recordLosses(page: Page): Promise<() => Promise<string[]>> {
   await page.evaluate(`
     window.losses = []
@@ -72,24 +86,45 @@ async function problemsOf(page: Page): Promise<string[]> {
   return await page.locator('#problems li').allTextContents()
 }
 
-const decimals = (amount: number) => amount.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
+const decimals = (amount: number) =>
+  amount.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
 
 /** What a gateway tells a page first. */
 async function firstMessage(socketPath: string): Promise<{ points: Point[] }> {
   const agent = own(new Agent({ connect: { socketPath } }), pool => pool.destroy())
-  const client = own(new WebSocket('ws://gateway/dashboard/live', { dispatcher: agent }), socket => { socket.close() })
+  const client = own(new WebSocket('ws://gateway/dashboard/live', { dispatcher: agent }), socket => {
+    socket.close()
+  })
   return await new Promise((resolve, reject) => {
-    client.addEventListener('message', ({ data }) => { resolve(JSON.parse(String(data)) as { points: Point[] }) }, { once: true })
-    client.addEventListener('error', () => { reject(new Error('no connection')) })
+    client.addEventListener(
+      'message',
+      ({ data }) => {
+        resolve(JSON.parse(String(data)) as { points: Point[] })
+      },
+      { once: true }
+    )
+    client.addEventListener('error', () => {
+      reject(new Error('no connection'))
+    })
   })
 }
 
 /** The status code of an attempt to open the page's WebSocket. */
-async function upgradeCode(target: { port: number } | { socketPath: string }, headers: Record<string, string> = {}): Promise<number> {
+async function upgradeCode(
+  target: { port: number } | { socketPath: string },
+  headers: Record<string, string> = {}
+): Promise<number> {
   return await new Promise((resolve, reject) => {
     const attempt = request({
-      ...target, path: '/dashboard/live',
-      headers: { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', ...headers }
+      ...target,
+      path: '/dashboard/live',
+      headers: {
+        connection: 'Upgrade',
+        upgrade: 'websocket',
+        'sec-websocket-version': '13',
+        'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+        ...headers
+      }
     })
     attempt.on('response', response => {
       response.resume()
@@ -114,22 +149,47 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
     await pipeline.untilSettled()
     await eventually('the page and the status are equal', PATIENCE_MS, async () => {
       const { acceptedPerSecond, settledPerSecond, queue, money, processors, preferred } = await status()
-      assert.deepEqual([acceptedPerSecond, settledPerSecond, queue.unsettled, processors.default.settled.payments], [0, 0, 0, 31])
+      assert.deepEqual(
+        [acceptedPerSecond, settledPerSecond, queue.unsettled, processors.default.settled.payments],
+        [0, 0, 0, 31]
+      )
       const wanted = {
-        in: '0', out: '0', outDefault: '0', outFallback: '0', waiting: '0', inFlight: '0', oldestWaiting: '–', refused: '0',
-        settled: decimals(money.settled), fees: decimals(money.fees), net: decimals(money.net),
-        allOnFallbackFees: decimals(money.allOnFallback.fees), allOnFallbackNet: decimals(money.allOnFallback.net),
-        saved: decimals(money.allOnFallback.fees - money.fees), preferred: 'default', preferredWhy: preferred.why
+        in: '0',
+        out: '0',
+        outDefault: '0',
+        outFallback: '0',
+        waiting: '0',
+        inFlight: '0',
+        oldestWaiting: '–',
+        refused: '0',
+        settled: decimals(money.settled),
+        fees: decimals(money.fees),
+        net: decimals(money.net),
+        allOnFallbackFees: decimals(money.allOnFallback.fees),
+        allOnFallbackNet: decimals(money.allOnFallback.net),
+        saved: decimals(money.allOnFallback.fees - money.fees),
+        preferred: 'default',
+        preferredWhy: preferred.why
       }
       const shown = await Promise.all(Object.keys(wanted).map(async name => [name, await figure(page, name)]))
       assert.deepEqual(shown, Object.entries(wanted))
       return true
     })
     assert.equal(await figure(page, 'settled'), '12,942.67')
-    for (const [name, payments, share, amount] of [['default', '31', '100%', '12,942.67'], ['fallback', '0', '0%', '0.00']] as const) {
+    for (const [name, payments, share, amount] of [
+      ['default', '31', '100%', '12,942.67'],
+      ['fallback', '0', '0%', '0.00']
+    ] as const) {
       const part = async (of: string) => await page.locator(`#${name} [data-of=${of}]`).textContent()
-      assert.deepEqual(await Promise.all(['name', 'payments', 'share', 'amount', 'verdict', 'breakers'].map(part)), [name, payments, share, amount, '✓ works', '✓ CLOSED worker-1'])
-      assert.match(await part('health') ?? '', /^✓ healthy, min 0 ms, \d+(\.\d)? s ago$/)
+      assert.deepEqual(await Promise.all(['name', 'payments', 'share', 'amount', 'verdict', 'breakers'].map(part)), [
+        name,
+        payments,
+        share,
+        amount,
+        '✓ works',
+        '✓ CLOSED worker-1'
+      ])
+      assert.match((await part('health')) ?? '', /^✓ healthy, min 0 ms, \d+(\.\d)? s ago$/)
     }
     const processes = await page.locator('#processes li').allTextContents()
     assert.deepEqual(processes.slice(0, 4), ['✓ gateway-1', '✓ gateway-2', '✓ worker-1', '✓ monitor-1'])
@@ -137,7 +197,13 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
     assert.equal(await page.locator('#headline').textContent(), 'All is well')
     // While there are answers within the last ten seconds.
     await pipeline.pay(newPayment())
-    await eventually('latencies are shown', PATIENCE_MS, async () => /^[\d.,]+$/.test(await figure(page, 'acceptP99') ?? '') && /^[\d.,]+$/.test(await figure(page, 'acceptP50') ?? ''))
+    await eventually(
+      'latencies are shown',
+      PATIENCE_MS,
+      async () =>
+        /^[\d.,]+$/.test((await figure(page, 'acceptP99')) ?? '') &&
+        /^[\d.,]+$/.test((await figure(page, 'acceptP50')) ?? '')
+    )
   })
 
   it('moves its charts under load, and a page that is opened later begins with the same minutes', async () => {
@@ -146,19 +212,27 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
     const before = { points: Number(await chart.getAttribute('data-points')), pixels: await pixels() }
     await eventually('the charts show payments', PATIENCE_MS, async () => {
       await Promise.all(newPayments(20).map(pipeline.pay))
-      const [inside = 0, out = 0] = (/in (\d+), out, default (\d+)/.exec(await chart.getAttribute('aria-label') ?? '')?.slice(1) ?? []).map(Number)
+      const [inside = 0, out = 0] = (
+        /in (\d+), out, default (\d+)/.exec((await chart.getAttribute('aria-label')) ?? '')?.slice(1) ?? []
+      ).map(Number)
       return inside > 5 && out > 5 && Number(await chart.getAttribute('data-points')) >= Math.max(before.points + 2, 12)
     })
     assert.notEqual(await pixels(), before.pixels)
-    assert(Number((await figure(page, 'settled') ?? '').replaceAll(',', '')) > 12_942.67)
+    assert(Number(((await figure(page, 'settled')) ?? '').replaceAll(',', '')) > 12_942.67)
 
     // One of five seconds at least, at a gateway that nobody watched.
     const messages = await Promise.all(gatewayPaths.map(firstMessage))
     for (const { points } of messages) {
       const times = points.map(([atMs]) => atMs)
-      assert(times.length >= 2 && times.every((atMs, index) => index === 0 || atMs > (times[index - 1] ?? 0)), JSON.stringify(points))
+      assert(
+        times.length >= 2 && times.every((atMs, index) => index === 0 || atMs > (times[index - 1] ?? 0)),
+        JSON.stringify(points)
+      )
     }
-    assert(messages.some(({ points }) => points.some(([, accepted]) => (accepted ?? 0) > 0)), JSON.stringify(messages))
+    assert(
+      messages.some(({ points }) => points.some(([, accepted]) => (accepted ?? 0) > 0)),
+      JSON.stringify(messages)
+    )
     const { page: later } = await openPage()
     assert(Number(await later.locator('#flow-chart').getAttribute('data-points')) >= 3)
     await later.close()
@@ -167,7 +241,8 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
   it('asks nobody but its gateway, and has no errors', () => {
     assert.deepEqual(new Set(seen.asked.map(({ host }) => host)), new Set([new URL(stack.url).host]))
     const paths = seen.asked.map(({ pathname }) => pathname)
-    for (const path of ['/dashboard', '/dashboard/uplot.js', '/dashboard/page.js', '/dashboard/live']) assert(paths.includes(path), `${path} of ${paths.join(' ')}`)
+    for (const path of ['/dashboard', '/dashboard/uplot.js', '/dashboard/page.js', '/dashboard/live'])
+      assert(paths.includes(path), `${path} of ${paths.join(' ')}`)
     assert.deepEqual(seen.errors, [])
   })
 
@@ -180,10 +255,19 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
     }
     for (const width of [360, 390, 768, 1280, 3840]) {
       await page.setViewportSize({ width, height: 800 })
-      const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-      await eventually(`nothing is wider than ${width} px`, PATIENCE_MS, async () => await page.evaluate<number>(overflow) <= 0)
-      const plot = "Math.abs(document.querySelector('#flow-chart .uplot').clientWidth - document.querySelector('#flow-chart').clientWidth)"
-      await eventually(`the plot fills its frame at ${width} px`, PATIENCE_MS, async () => await page.evaluate<number>(plot) <= 1)
+      const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
+      await eventually(
+        `nothing is wider than ${width} px`,
+        PATIENCE_MS,
+        async () => (await page.evaluate<number>(overflow)) <= 0
+      )
+      const plot =
+        "Math.abs(document.querySelector('#flow-chart .uplot').clientWidth - document.querySelector('#flow-chart').clientWidth)"
+      await eventually(
+        `the plot fills its frame at ${width} px`,
+        PATIENCE_MS,
+        async () => (await page.evaluate<number>(plot)) <= 1
+      )
     }
     await page.setViewportSize({ width: 1280, height: 800 })
   })
@@ -193,15 +277,25 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
     await Promise.all(newPayments(5).map(pipeline.pay))
     await untilMood(page, 'trouble')
     await page.locator('#default[data-verdict=fails]').waitFor()
-    const inWords = await eventually('the page says so', PATIENCE_MS, async () => (await problemsOf(page)).find(problem => problem.includes('default processor fails')))
-    assert.match(inWords, /^The default processor fails: its breaker is (OPEN|HALF_OPEN) at worker-1 since \d\d:\d\d:\d\d, /)
+    const inWords = await eventually('the page says so', PATIENCE_MS, async () =>
+      (await problemsOf(page)).find(problem => problem.includes('default processor fails'))
+    )
+    assert.match(
+      inWords,
+      /^The default processor fails: its breaker is (OPEN|HALF_OPEN) at worker-1 since \d\d:\d\d:\d\d, /
+    )
     const since = (await status()).processors.default.breakers[0]?.since ?? ''
-    assert(inWords.includes(new Date(since).toLocaleTimeString('en-GB')), `${inWords} has the time ${since} as the clock here`)
+    assert(
+      inWords.includes(new Date(since).toLocaleTimeString('en-GB')),
+      `${inWords} has the time ${since} as the clock here`
+    )
     assert.equal((await page.evaluate<{ low: unknown[] }>(contrastScript)).low.length, 0)
     await admins.fallback.setFailing(true)
     await Promise.all(newPayments(5).map(pipeline.pay))
     await untilMood(page, 'serious')
-    await eventually('the page names both', PATIENCE_MS, async () => (await problemsOf(page)).some(problem => problem.startsWith('Both processors fail')))
+    await eventually('the page names both', PATIENCE_MS, async () =>
+      (await problemsOf(page)).some(problem => problem.startsWith('Both processors fail'))
+    )
     for (const admin of Object.values(admins)) await admin.setFailing(false)
     await pipeline.untilSettled()
     await untilMood(page, 'well')
@@ -223,9 +317,13 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
 
   it('finds the other gateway when its own is killed, and says meanwhile that the connection is lost', async () => {
     const losses = await recordLosses(page)
-    const before = await figure(page, 'answeredBy') ?? ''
+    const before = (await figure(page, 'answeredBy')) ?? ''
     stack.part(before).kill('SIGKILL')
-    await eventually('another gateway tells', PATIENCE_MS, async () => ![before, null].includes(await figure(page, 'answeredBy')))
+    await eventually(
+      'another gateway tells',
+      PATIENCE_MS,
+      async () => ![before, null].includes(await figure(page, 'answeredBy'))
+    )
     assert((await losses()).length > 0)
     await stack.part(before).exited
     await stack.part(before).start()
@@ -234,11 +332,16 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
 
   it('notices a gateway that hangs with the connection open', async () => {
     const losses = await recordLosses(page)
-    const before = await figure(page, 'answeredBy') ?? ''
+    const before = (await figure(page, 'answeredBy')) ?? ''
     stack.part(before).kill('SIGSTOP')
-    await eventually('another gateway tells', PATIENCE_MS, async () => ![before, null].includes(await figure(page, 'answeredBy')))
+    await eventually(
+      'another gateway tells',
+      PATIENCE_MS,
+      async () => ![before, null].includes(await figure(page, 'answeredBy'))
+    )
     const [loss = ''] = await losses()
-    const [, seconds] = /^Nothing heard for (\d+) s, trying again … All figures are those of \d\d:\d\d:\d\d\.$/.exec(loss) ?? []
+    const [, seconds] =
+      /^Nothing heard for (\d+) s, trying again … All figures are those of \d\d:\d\d:\d\d\.$/.exec(loss) ?? []
     // HAProxy ends a silent tunnel after 15 s; the page knew before.
     assert(Number(seconds) >= 3 && Number(seconds) <= 12, loss)
     stack.part(before).kill('SIGCONT')
@@ -246,8 +349,14 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
   })
 
   it('is sent away by a gateway that stops, which waits for nobody', async () => {
-    const client = own(new WebSocket(`ws://127.0.0.1:${pipeline.port}/dashboard/live`), socket => { socket.close() })
-    const closing = new Promise<number>(resolve => { client.addEventListener('close', ({ code }) => { resolve(code) }) })
+    const client = own(new WebSocket(`ws://127.0.0.1:${pipeline.port}/dashboard/live`), socket => {
+      socket.close()
+    })
+    const closing = new Promise<number>(resolve => {
+      client.addEventListener('close', ({ code }) => {
+        resolve(code)
+      })
+    })
     const teller = new Promise<string>(resolve => {
       client.addEventListener('message', ({ data }) => {
         const message = JSON.parse(String(data)) as { status?: StatusBody }
@@ -269,7 +378,11 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
     assert.equal(await page.locator('#headline').textContent(), 'Connection lost')
     assert.equal(await page.title(), 'Connection lost – Payments')
     await page.locator('body.stale').waitFor()
-    await eventually('it counts', PATIENCE_MS, async () => Number(/for (\d+) s/.exec(await page.locator('#lost').textContent() ?? '')?.[1]) >= 4)
+    await eventually(
+      'it counts',
+      PATIENCE_MS,
+      async () => Number(/for (\d+) s/.exec((await page.locator('#lost').textContent()) ?? '')?.[1]) >= 4
+    )
     assert.equal(await figure(page, 'settled'), settled)
     assert.equal(await moodOf(page), 'lost')
     await stack.part('haproxy').start()
@@ -279,13 +392,33 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
   })
 
   it('is compressed for whoever says that he can unpack it', async () => {
-    const ask = async (encoding: string | undefined, path: string) => await new Promise<[IncomingHttpHeaders, Buffer]>((resolve, reject) => {
-      const asked = request({ port: pipeline.port, path, headers: encoding === undefined ? {} : { 'accept-encoding': encoding } })
-      asked.on('response', response => { response.toArray().then(chunks => { resolve([response.headers, Buffer.concat(chunks as Buffer[])]) }, reject) })
-      asked.on('error', reject).end()
-    })
-    for (const [path, word] of [['/dashboard', '<title>'], ['/dashboard/page.js', 'import'], ['/dashboard/uplot.js', 'uPlot']] as const) {
-      for (const encoding of ['gzip', 'gzip, deflate, br, zstd', 'GZIP;q=0.5', 'br;q=1.0, x-gzip', '*', 'deflate, *;q=0.1']) {
+    const ask = async (encoding: string | undefined, path: string) =>
+      await new Promise<[IncomingHttpHeaders, Buffer]>((resolve, reject) => {
+        const asked = request({
+          port: pipeline.port,
+          path,
+          headers: encoding === undefined ? {} : { 'accept-encoding': encoding }
+        })
+        asked.on('response', response => {
+          response.toArray().then(chunks => {
+            resolve([response.headers, Buffer.concat(chunks as Buffer[])])
+          }, reject)
+        })
+        asked.on('error', reject).end()
+      })
+    for (const [path, word] of [
+      ['/dashboard', '<title>'],
+      ['/dashboard/page.js', 'import'],
+      ['/dashboard/uplot.js', 'uPlot']
+    ] as const) {
+      for (const encoding of [
+        'gzip',
+        'gzip, deflate, br, zstd',
+        'GZIP;q=0.5',
+        'br;q=1.0, x-gzip',
+        '*',
+        'deflate, *;q=0.1'
+      ]) {
         const [headers, body] = await ask(encoding, path)
         assert.deepEqual([headers['content-encoding'], headers.vary], ['gzip', 'Accept-Encoding'], encoding)
         assert(gunzipSync(body).includes(word), encoding)
@@ -301,9 +434,16 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
   it('is not framed and not guessed at, for GET alone', async () => {
     const { status: code, headers } = await pipeline.get('/dashboard')
     assert.equal(code, 200)
-    assert.deepEqual([headers['content-type'], headers['x-content-type-options']], ['text/html; charset=utf-8', 'nosniff'])
-    assert.match(String(headers['content-security-policy']), /^default-src 'none'; script-src 'self'; .*frame-ancestors 'none'$/)
-    for (const path of ['/dashboard/tsconfig.json', '/dashboard/..%2fmain.ts', '/dashboard/live']) assert.equal((await pipeline.get(path)).status, 404, path)
+    assert.deepEqual(
+      [headers['content-type'], headers['x-content-type-options']],
+      ['text/html; charset=utf-8', 'nosniff']
+    )
+    assert.match(
+      String(headers['content-security-policy']),
+      /^default-src 'none'; script-src 'self'; .*frame-ancestors 'none'$/
+    )
+    for (const path of ['/dashboard/tsconfig.json', '/dashboard/..%2fmain.ts', '/dashboard/live'])
+      assert.equal((await pipeline.get(path)).status, 404, path)
     const posted = await fetch(`${stack.url}/dashboard`, { method: 'POST' })
     assert.deepEqual([posted.status, posted.headers.get('allow')], [405, 'GET'])
   })
@@ -311,8 +451,10 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
   it('lets no page of another host connect, and not more than 50', async () => {
     const { port } = pipeline
     const host = `127.0.0.1:${port}`
-    for (const origin of ['http://evil.example', `http://127.0.0.1:${port + 1}`, 'null']) assert.equal(await upgradeCode({ port }, { host, origin }), 403, origin)
-    for (const origin of [`http://${host}`, `https://${host}`]) assert.equal(await upgradeCode({ port }, { host, origin }), 101, origin)
+    for (const origin of ['http://evil.example', `http://127.0.0.1:${port + 1}`, 'null'])
+      assert.equal(await upgradeCode({ port }, { host, origin }), 403, origin)
+    for (const origin of [`http://${host}`, `https://${host}`])
+      assert.equal(await upgradeCode({ port }, { host, origin }), 101, origin)
     const [socketPath = ''] = gatewayPaths
     const codes = await Promise.all(Array.from({ length: 60 }, () => upgradeCode({ socketPath })))
     assert.deepEqual(new Set(codes), new Set([101, 503]))
@@ -324,12 +466,21 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
     const folder = own(await mkdtemp(join(tmpdir(), 'gateway-')), path => rm(path, { recursive: true, force: true }))
     for (const closed of ['DASHBOARD', 'STATUS']) {
       const socketPath = join(folder, `${closed}.sock`)
-      const gateway = startService('gateway', { REDIS_URL: `unix:${stack.redisPath}`, LISTEN: `unix:${socketPath}`, GATEWAY_NAME: 'closed', [closed]: 'closed' })
+      const gateway = startService('gateway', {
+        REDIS_URL: `unix:${stack.redisPath}`,
+        LISTEN: `unix:${socketPath}`,
+        GATEWAY_NAME: 'closed',
+        [closed]: 'closed'
+      })
       await gateway.untilLogged('ready')
       assert.equal(await upgradeCode({ socketPath }), 404)
       for (const path of ['/dashboard', '/dashboard/page.js']) {
         const code = await new Promise((resolve, reject) => {
-          request({ socketPath, path }, response => { resolve(response.resume().statusCode) }).on('error', reject).end()
+          request({ socketPath, path }, response => {
+            resolve(response.resume().statusCode)
+          })
+            .on('error', reject)
+            .end()
         })
         assert.equal(code, 404, path)
       }

@@ -12,7 +12,13 @@ import { startTestPipeline } from '../support/pipeline.ts'
 
 const pipeline = await startTestPipeline({
   monitors: 0,
-  environment: { worker: { FALLBACK_AFTER_MS: String(2 * PATIENCE_MS), PROCESSOR_TIMEOUT_MS: String(PATIENCE_MS), BREAKER_OPEN_MS: '100' } }
+  environment: {
+    worker: {
+      FALLBACK_AFTER_MS: String(2 * PATIENCE_MS),
+      PROCESSOR_TIMEOUT_MS: String(PATIENCE_MS),
+      BREAKER_OPEN_MS: '100'
+    }
+  }
 })
 const { admins, keys, redis } = pipeline
 
@@ -51,9 +57,9 @@ test('a slow default with room for the rate builds no backlog, and fallback gets
   let waitingMin = Infinity
   const startedAtMs = performance.now()
   while (answers.length < count) {
-    const due = Math.min(count, Math.ceil((performance.now() - startedAtMs) * perSecond / 1_000))
+    const due = Math.min(count, Math.ceil(((performance.now() - startedAtMs) * perSecond) / 1_000))
     while (answers.length < due) answers.push(pay([newPayment()]))
-    const [queued, inFlight] = await redis.multi().xlen(keys.queue).hlen(keys.inFlight).exec() ?? []
+    const [queued, inFlight] = (await redis.multi().xlen(keys.queue).hlen(keys.inFlight).exec()) ?? []
     const waiting = Number(queued?.[1]) - Number(inFlight?.[1])
     // From the time on at which as many leave default as come.
     if (answers.length > count / 2) waitingMin = Math.min(waitingMin, waiting)
@@ -63,9 +69,12 @@ test('a slow default with room for the rate builds no backlog, and fallback gets
   const sentForMs = performance.now() - startedAtMs
   await pipeline.untilSettled()
   const lateMs = performance.now() - startedAtMs - sentForMs
-  t.diagnostic(`${count} in ${sentForMs.toFixed(0)} ms, at least ${waitingMin} waiting, settled after ${lateMs.toFixed(0)} ms`)
+  t.diagnostic(
+    `${count} in ${sentForMs.toFixed(0)} ms, at least ${waitingMin} waiting, settled after ${lateMs.toFixed(0)} ms`
+  )
   assert.deepEqual(await since('default'), { bookings: count, attempts: count })
   assert.deepEqual(await since('fallback'), { bookings: 0, attempts: 0 })
-  // A machine that is busy for a moment lets payments pile up for a moment; a backlog stays. With room for 400 it was 72.
+  // A machine that is busy for a moment lets payments pile up for a moment; a backlog stays. With room for 400 it was
+  // 72.
   assert(waitingMin < perSecond / 10, `never fewer than ${waitingMin} waiting`)
 })

@@ -1,5 +1,5 @@
-// Goal: of several monitors one polls, no processor is ever asked twice within 5 s, and what is known reaches Redis and the
-// workers at once, whatever the processors answer.
+// Goal: of several monitors one polls, no processor is ever asked twice within 5 s, and what is known reaches Redis and
+// the workers at once, whatever the processors answer.
 // Method: real monitors and a real Redis each; the processors are small servers of this test that note every arrival. A
 // poll takes 5 s by the contract, so the tests run side by side.
 import assert from 'node:assert/strict'
@@ -16,7 +16,8 @@ import { startTestRedis } from '../support/redis.ts'
 import { startService, type ServiceProcess } from '../support/service.ts'
 
 const keys = createKeys()
-// As long as in production: a monitor that a busy machine holds up for a second must not lose its lease, nor a poll its answer.
+// As long as in production: a monitor that a busy machine holds up for a second must not lose its lease, nor a poll its
+// answer.
 const LEASE_MS = 3_000
 const POLL_TIMEOUT_MS = 4_000
 /** What a busy machine may add to a time that is measured. */
@@ -44,20 +45,31 @@ async function startWorld(environment: Record<string, string> = {}): Promise<Wor
   const processors = { default: await startHealthServer(), fallback: await startHealthServer() }
   const told: string[] = []
   const subscriber = await connectRedis(url, 'subscriber', null, createLog('test', 'silent'))
-  after(() => { subscriber.disconnect() })
-  subscriber.on('message', (_channel, text) => { told.push(text) })
+  after(() => {
+    subscriber.disconnect()
+  })
+  subscriber.on('message', (_channel, text) => {
+    told.push(text)
+  })
   await subscriber.subscribe(keys.preferredProcessor)
   return {
     redis,
     processors,
     told,
-    startMonitor: () => startService('health-monitor', {
-      REDIS_URL: url, DEFAULT_PROCESSOR_URL: processors.default.url, FALLBACK_PROCESSOR_URL: processors.fallback.url,
-      LEASE_MS: String(LEASE_MS), POLL_TIMEOUT_MS: String(POLL_TIMEOUT_MS), ...environment
-    }),
+    startMonitor: () =>
+      startService('health-monitor', {
+        REDIS_URL: url,
+        DEFAULT_PROCESSOR_URL: processors.default.url,
+        FALLBACK_PROCESSOR_URL: processors.fallback.url,
+        LEASE_MS: String(LEASE_MS),
+        POLL_TIMEOUT_MS: String(POLL_TIMEOUT_MS),
+        ...environment
+      }),
     async untilPolled(count) {
       const counts = () => PROCESSOR_NAMES.map(name => processors[name].arrivalsMs.length)
-      await eventually(`${count} polls`, PATIENCE_MS + count * NEXT_POLL_MS, () => counts().every(each => each >= count))
+      await eventually(`${count} polls`, PATIENCE_MS + count * NEXT_POLL_MS, () =>
+        counts().every(each => each >= count)
+      )
     },
     preferred: () => redis.get(keys.preferredProcessor)
   }
@@ -84,11 +96,13 @@ describe('health monitor', { concurrency: 16, timeout: STUCK_AFTER_MS }, () => {
     const world = await startWorld()
     // Default says that it fails only after a while: until then a newcomer knows nothing of it.
     const failing = says.health(true)
-    world.processors.default.answer(response => { setTimeout(failing, ANSWER_LATE_MS, response) })
+    world.processors.default.answer(response => {
+      setTimeout(failing, ANSWER_LATE_MS, response)
+    })
     const monitors = [world.startMonitor(), world.startMonitor()]
     await Promise.all(monitors.map(monitor => monitor.untilLogged('ready')))
     await world.untilPolled(2)
-    await eventually('fallback is preferred', PATIENCE_MS, async () => await world.preferred() === 'fallback')
+    await eventually('fallback is preferred', PATIENCE_MS, async () => (await world.preferred()) === 'fallback')
     const [active, ...others] = monitors.filter(isActive)
     assert.deepEqual(others, [])
     const first = required(active)
@@ -99,7 +113,7 @@ describe('health monitor', { concurrency: 16, timeout: STUCK_AFTER_MS }, () => {
     first.kill('SIGKILL')
     await second.untilLogged('active: polling the processors')
     const takeoverMs = performance.now() - killedAtMs
-    assert(takeoverMs < LEASE_MS * 4 / 3 + BUSY_MS, `${takeoverMs.toFixed(0)} ms`)
+    assert(takeoverMs < (LEASE_MS * 4) / 3 + BUSY_MS, `${takeoverMs.toFixed(0)} ms`)
     // A third one starts in the middle of the period.
     const third = world.startMonitor()
     await world.untilPolled(4)
@@ -113,7 +127,10 @@ describe('health monitor', { concurrency: 16, timeout: STUCK_AFTER_MS }, () => {
     const world = await startWorld()
     // The first one ends in the middle of its poll.
     const well = says.health(false)
-    for (const name of PROCESSOR_NAMES) world.processors[name].answer(response => { setTimeout(well, ANSWER_LATE_MS, response) })
+    for (const name of PROCESSOR_NAMES)
+      world.processors[name].answer(response => {
+        setTimeout(well, ANSWER_LATE_MS, response)
+      })
     for (const signal of ['SIGKILL', 'SIGTERM', 'SIGKILL', 'SIGTERM'] as const) {
       const monitor = world.startMonitor()
       await monitor.untilLogged('active: polling the processors')
@@ -158,7 +175,11 @@ describe('health monitor', { concurrency: 16, timeout: STUCK_AFTER_MS }, () => {
         const checkedAtMs = Date.parse(required(known.checkedAt))
         assert(checkedAtMs >= startedAt && checkedAtMs <= Date.now())
       }
-      await eventually(`${step.preferred} is published`, PERIOD_MS, async () => await world.preferred() === step.preferred)
+      await eventually(
+        `${step.preferred} is published`,
+        PERIOD_MS,
+        async () => (await world.preferred()) === step.preferred
+      )
       await eventually('the workers are told', PERIOD_MS, () => world.told.at(-1) === step.preferred)
     }
     assertNeverTooEarly(world)
@@ -167,16 +188,35 @@ describe('health monitor', { concurrency: 16, timeout: STUCK_AFTER_MS }, () => {
     monitor.kill('SIGKILL')
     const published = [keys.preferredProcessor, keys.health('default'), keys.health('fallback')]
     assert.equal(await world.redis.exists(...published), 3)
-    await eventually('nothing is published', EXPIRES_MS + BUSY_MS, async () => await world.redis.exists(...published, keys.healthMonitor) === 0)
+    await eventually(
+      'nothing is published',
+      EXPIRES_MS + BUSY_MS,
+      async () => (await world.redis.exists(...published, keys.healthMonitor)) === 0
+    )
   })
 
   // Two at a time, one at each processor.
   const troubles: [Trouble, Trouble][] = [
-    [['hangs', says.nothing], ['answers bytes that are no HTTP', says.garbage]],
-    [['hangs in the middle', says.half], ['hangs up', says.hangUp]],
-    [['answers 500', says.status(500)], ['answers no JSON', says.text('all is well')]],
-    [['answers null', says.text('null')], ['answers other types', says.text('{"failing":"false","minResponseTime":"0"}')]],
-    [['answers a delay below 0', says.health(false, -1)], ['answers a megabyte', says.text(' '.repeat(1_000_000))]]
+    [
+      ['hangs', says.nothing],
+      ['answers bytes that are no HTTP', says.garbage]
+    ],
+    [
+      ['hangs in the middle', says.half],
+      ['hangs up', says.hangUp]
+    ],
+    [
+      ['answers 500', says.status(500)],
+      ['answers no JSON', says.text('all is well')]
+    ],
+    [
+      ['answers null', says.text('null')],
+      ['answers other types', says.text('{"failing":"false","minResponseTime":"0"}')]
+    ],
+    [
+      ['answers a delay below 0', says.health(false, -1)],
+      ['answers a megabyte', says.text(' '.repeat(1_000_000))]
+    ]
   ]
   for (const [[what, answer], [otherWhat, otherAnswer]] of troubles) {
     it(`a processor that ${what}, and one that ${otherWhat}, count as failing and are logged once`, async () => {
@@ -194,7 +234,7 @@ describe('health monitor', { concurrency: 16, timeout: STUCK_AFTER_MS }, () => {
       if (what !== 'hangs') return
       world.processors.default.answer(says.health(false))
       await monitor.untilLogged('health poll works again')
-      await eventually('default is preferred again', PATIENCE_MS, async () => await world.preferred() === 'default')
+      await eventually('default is preferred again', PATIENCE_MS, async () => (await world.preferred()) === 'default')
     })
   }
 
@@ -202,7 +242,7 @@ describe('health monitor', { concurrency: 16, timeout: STUCK_AFTER_MS }, () => {
     const world = await startWorld()
     world.processors.default.answer(says.health(true, 7))
     const monitor = world.startMonitor()
-    await eventually('fallback is preferred', PATIENCE_MS, async () => await world.preferred() === 'fallback')
+    await eventually('fallback is preferred', PATIENCE_MS, async () => (await world.preferred()) === 'fallback')
     world.processors.default.answer(says.status(429))
     await world.untilPolled(3)
     await monitor.untilLogged('health poll in trouble')

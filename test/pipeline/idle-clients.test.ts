@@ -1,7 +1,8 @@
-// Goal: clients that are only connected keep no payment waiting, however many they are; those that pay over connections that stay
-// open, as the contest's do, keep them; and HAProxy starts with few descriptors.
-// Method: a real HAProxy with places as `npm start` and as the containers have them. Thousands of clients ask once and stay, or
-// say nothing at all, and close nothing themselves; then others pay. At their worst they had waited for 3 to 58 s, by HAProxy's version.
+// Goal: clients that are only connected keep no payment waiting, however many they are; those that pay over connections
+// that stay open, as the contest's do, keep them; and HAProxy starts with few descriptors.
+// Method: a real HAProxy with places as `npm start` and as the containers have them. Thousands of clients ask once and
+// stay, or say nothing at all, and close nothing themselves; then others pay. At their worst they had waited for 3 to
+// 58 s, by HAProxy's version.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { spawn, spawnSync } from 'node:child_process'
@@ -36,15 +37,25 @@ const own = ownerOf({ after })
 const gatewayPaths = [1, 2].map(n => join(dirname(pipeline.stack.redisPath), `gateway-${n}.sock`))
 
 /** One more HAProxy in front of the same gateways; returns its port. */
-async function startBalancer(environment: Record<string, string>, words: readonly string[] = [], prefix: readonly string[] = []): Promise<number> {
+async function startBalancer(
+  environment: Record<string, string>,
+  words: readonly string[] = [],
+  prefix: readonly string[] = []
+): Promise<number> {
   const port = await findFreePort()
   const line = [...prefix, 'haproxy', '-db', ...words, '-f', join(REPOSITORY, 'haproxy/haproxy.cfg')]
   const gateways = Object.fromEntries(gatewayPaths.map((path, index) => [`GATEWAY_${index + 1}`, `unix@${path}`]))
-  const balancer = own(spawn(required(line[0]), line.slice(1), {
-    env: { PATH: process.env.PATH, BIND: `127.0.0.1:${port}`, ...gateways, ...environment }, stdio: ['ignore', 'ignore', 'pipe']
-  }), child => child.kill('SIGKILL'))
+  const balancer = own(
+    spawn(required(line[0]), line.slice(1), {
+      env: { PATH: process.env.PATH, BIND: `127.0.0.1:${port}`, ...gateways, ...environment },
+      stdio: ['ignore', 'ignore', 'pipe']
+    }),
+    child => child.kill('SIGKILL')
+  )
   let said = ''
-  balancer.stderr.setEncoding('utf8').on('data', (text: string) => { said += text })
+  balancer.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+  })
   await eventually('HAProxy and a gateway answer', PATIENCE_MS, async () => {
     assert.equal(balancer.exitCode, null, said)
     return await httpAnswers(`http://127.0.0.1:${port}/health`)
@@ -58,7 +69,10 @@ type Crowd = {
   counts: { answered: number; told: number; ended: number }
 }
 
-/** Clients that ask once, or never, and stay. They come as fast as they are answered, or a hundred in a tenth of a second. */
+/**
+ * Clients that ask once, or never, and stay. They come as fast as they are answered, or a hundred in a tenth of a
+ * second.
+ */
 async function gather(port: number, count: number, isSilent = false): Promise<Crowd> {
   const counts = { answered: 0, told: 0, ended: 0 }
   const sockets: Socket[] = []
@@ -67,7 +81,11 @@ async function gather(port: number, count: number, isSilent = false): Promise<Cr
       // Does not close when the other side does.
       const socket = own(connect({ port, host: '127.0.0.1', allowHalfOpen: true }), open => open.destroy())
       sockets.push(socket)
-      socket.on('error', () => undefined).on('end', () => { counts.ended += 1 })
+      socket
+        .on('error', () => undefined)
+        .on('end', () => {
+          counts.ended += 1
+        })
       socket.on('data', chunk => {
         counts.answered += 1
         if (/^connection: close/im.test(chunk.toString('latin1'))) counts.told += 1
@@ -87,10 +105,15 @@ function leave({ sockets }: Crowd): void {
 /** Each over a connection of its own, all at once; returns how long the slowest took. */
 async function pay(port: number, count: number): Promise<number> {
   const startedAtMs = performance.now()
-  const replies = await Promise.all(Array.from({ length: count }, () => {
-    const body = bodyOf(newPayment())
-    return sendRaw(port, `POST /payments HTTP/1.1\r\nHost: pipeline\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
-  }))
+  const replies = await Promise.all(
+    Array.from({ length: count }, () => {
+      const body = bodyOf(newPayment())
+      return sendRaw(
+        port,
+        `POST /payments HTTP/1.1\r\nHost: pipeline\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+      )
+    })
+  )
   assert.deepEqual(new Set(replies.map(({ status }) => status)), new Set([202]))
   return performance.now() - startedAtMs
 }
@@ -104,24 +127,34 @@ async function assertNobodyWaits(port: number, say: (line: string) => void): Pro
   }
 }
 
-const descriptorsMax = Number(/\d+/.exec(spawnSync('sh', ['-c', 'ulimit -H -n'], { encoding: 'utf8' }).stdout)?.[0] ?? Infinity)
+const descriptorsMax = Number(
+  /\d+/.exec(spawnSync('sh', ['-c', 'ulimit -H -n'], { encoding: 'utf8' }).stdout)?.[0] ?? Infinity
+)
 
 describe('idle clients', { timeout: STUCK_AFTER_MS }, () => {
   it(`${IDLE_COUNT} that ask once and stay keep no payment waiting`, async t => {
     const crowd = await gather(pipeline.port, IDLE_COUNT)
-    await assertNobodyWaits(pipeline.port, line => { t.diagnostic(line) })
+    await assertNobodyWaits(pipeline.port, line => {
+      t.diagnostic(line)
+    })
     // About as many stay as may; those who are answered together count together.
     const keptCount = crowd.counts.answered - crowd.counts.told
     assert(keptCount >= 1_300 && keptCount <= 1_500, JSON.stringify(crowd.counts))
     leave(crowd)
   })
 
-  it(`${IDLE_COUNT} that never say a word keep no payment waiting`, { skip: descriptorsMax < DESCRIPTORS_WANTED && 'too few descriptors for so many places' }, async t => {
-    const crowd = await gather(pipeline.port, IDLE_COUNT, true)
-    await assertNobodyWaits(pipeline.port, line => { t.diagnostic(line) })
-    assert.equal(crowd.counts.ended, 0)
-    leave(crowd)
-  })
+  it(
+    `${IDLE_COUNT} that never say a word keep no payment waiting`,
+    { skip: descriptorsMax < DESCRIPTORS_WANTED && 'too few descriptors for so many places' },
+    async t => {
+      const crowd = await gather(pipeline.port, IDLE_COUNT, true)
+      await assertNobodyWaits(pipeline.port, line => {
+        t.diagnostic(line)
+      })
+      assert.equal(crowd.counts.ended, 0)
+      leave(crowd)
+    }
+  )
 
   describe('with the places of a container', () => {
     const start = () => startBalancer({ KEEP_ALIVE_MAX: KEPT_IN_CONTAINER }, ['-n', PLACES_IN_CONTAINER])
@@ -129,11 +162,13 @@ describe('idle clients', { timeout: STUCK_AFTER_MS }, () => {
     it(`${IDLE_COUNT} that ask once and stay keep no payment waiting`, async t => {
       const port = await start()
       const crowd = await gather(port, IDLE_COUNT)
-      await assertNobodyWaits(port, line => { t.diagnostic(line) })
+      await assertNobodyWaits(port, line => {
+        t.diagnostic(line)
+      })
       leave(crowd)
     })
 
-    it('the contest\'s users stay connected, and some more', async () => {
+    it("the contest's users stay connected, and some more", async () => {
       const crowd = await gather(await start(), CONTEST_COUNT)
       for (let round = 2; round <= 4; round++) {
         for (const socket of crowd.sockets) socket.write('GET /health HTTP/1.1\r\nHost: pipeline\r\n\r\n')
@@ -148,9 +183,14 @@ describe('idle clients', { timeout: STUCK_AFTER_MS }, () => {
     const port = await startBalancer({ KEEP_ALIVE_MAX: '0' })
     const { headers } = await sendRaw(port, 'GET /health HTTP/1.1\r\nHost: pipeline\r\n\r\n')
     assert.equal(headers.connection, 'close')
-    const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' }
+    const upgrade = {
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ=='
+    }
     const asked = request({ port, path: '/dashboard/live', headers: upgrade }).end()
-    const [response, socket] = await once(asked, 'upgrade') as [{ headers: Record<string, string> }, Socket]
+    const [response, socket] = (await once(asked, 'upgrade')) as [{ headers: Record<string, string> }, Socket]
     own(socket, open => open.destroy())
     assert.equal(response.headers.connection?.toLowerCase(), 'upgrade')
     await once(socket, 'data')

@@ -1,5 +1,5 @@
-// Goal: throughput.js, outage.js and soak.js tell a right backend from a wrong one, by what they print and by their exit
-// code, and leave the processors as they were.
+// Goal: throughput.js, outage.js and soak.js tell a right backend from a wrong one, by what they print and by their
+// exit code, and leave the processors as they were.
 // Method: plain k6 runs each of them for a few seconds against two processor models and a backend of a few lines that
 // can be told to make one kind of mistake. Skipped where there is no k6 (npm run contest gets one).
 import assert from 'node:assert/strict'
@@ -41,14 +41,19 @@ async function startSystem(t: TestContext, mistake: Mistake = 'none'): Promise<S
   await byDefault.admin.setDelay(3)
   return {
     environment: {
-      BACKEND_URL: backendUrl, DEFAULT_PROCESSOR_URL: byDefault.url, FALLBACK_PROCESSOR_URL: byFallback.url
+      BACKEND_URL: backendUrl,
+      DEFAULT_PROCESSOR_URL: byDefault.url,
+      FALLBACK_PROCESSOR_URL: byFallback.url
     },
     processors: [byDefault, byFallback]
   }
 }
 
 async function runScript(
-  t: TestContext, script: Script, environment: Record<string, string>, stopAt?: () => Promise<unknown>
+  t: TestContext,
+  script: Script,
+  environment: Record<string, string>,
+  stopAt?: () => Promise<unknown>
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   const path = join(import.meta.dirname, `../k6/${script}.js`)
   const child = spawn(k6 ?? '', ['run', '--quiet', '--no-usage-report', '--address=', '--log-format=raw', path], {
@@ -68,38 +73,74 @@ async function runScript(
 }
 
 async function assertAsBefore({ processors }: System): Promise<void> {
-  const healths = await Promise.all(processors.map(async ({ url }) => {
-    const response = await fetch(`${url}/payments/service-health`)
-    return await response.json()
-  }))
-  assert.deepEqual(healths, [{ failing: false, minResponseTime: 3 }, { failing: false, minResponseTime: 0 }])
+  const healths = await Promise.all(
+    processors.map(async ({ url }) => {
+      const response = await fetch(`${url}/payments/service-health`)
+      return await response.json()
+    })
+  )
+  assert.deepEqual(healths, [
+    { failing: false, minResponseTime: 3 },
+    { failing: false, minResponseTime: 0 }
+  ])
 }
 
 describe('the verdict on the books', () => {
   const booked = { default: { requests: 9, cents: 900 }, fallback: { requests: 1, cents: 100 } }
   const right = {
-    wasCompared: true, accepted: 10, owed: 0, centsOwed: 0, beyond: 0, centsBeyond: 0, processors: booked, backend: booked
+    wasCompared: true,
+    accepted: 10,
+    owed: 0,
+    centsOwed: 0,
+    beyond: 0,
+    centsBeyond: 0,
+    processors: booked,
+    backend: booked
   }
   const expectations: [name: string, change: Partial<typeof right>, expected: RegExp][] = [
-    ['equal', {}, /^BOOKS EQUAL to the cent: 10 payments accepted, 10 settled for 10\.00, and the backend says the same\.$/],
+    [
+      'equal',
+      {},
+      /^BOOKS EQUAL to the cent: 10 payments accepted, 10 settled for 10\.00, and the backend says the same\.$/
+    ],
     // 12 offered, 9 accepted, one of the three others settled: nobody can say that it should not have been.
-    ['settled without an answer', { accepted: 9, owed: -1, centsOwed: -100, beyond: -2, centsBeyond: -200 },
-      /^BOOKS EQUAL .*\nAmong the settled are 1 of the failed payments that got no definite answer\.$/],
-    ['lost', { owed: 1, centsOwed: 100, beyond: -1, centsBeyond: -100 },
-      /^BOOKS WRONG:\n {2}1 accepted payments were never settled$/],
-    ['paid twice', { owed: -1, centsOwed: -100, beyond: 1, centsBeyond: 100 },
-      /^BOOKS WRONG:\n {2}1 payments more were settled than were accepted$/],
-    ['one lost, another one paid twice', { centsOwed: 5, centsBeyond: -5 },
-      /^BOOKS WRONG:\n {2}the accepted payments are worth 0\.05 more than the settled ones$/],
-    ['the same the other way', { centsOwed: -5, centsBeyond: 5 },
-      /^BOOKS WRONG:\n {2}the settled payments are worth 0\.05 more than the accepted ones$/],
-    ['at the other processor', { backend: { default: booked.fallback, fallback: booked.default } },
-      /^BOOKS WRONG:\n {2}default has 9 .*says 1 payments for 1\.00\n {2}fallback has 1 payments .*says 9 /],
+    [
+      'settled without an answer',
+      { accepted: 9, owed: -1, centsOwed: -100, beyond: -2, centsBeyond: -200 },
+      /^BOOKS EQUAL .*\nAmong the settled are 1 of the failed payments that got no definite answer\.$/
+    ],
+    [
+      'lost',
+      { owed: 1, centsOwed: 100, beyond: -1, centsBeyond: -100 },
+      /^BOOKS WRONG:\n {2}1 accepted payments were never settled$/
+    ],
+    [
+      'paid twice',
+      { owed: -1, centsOwed: -100, beyond: 1, centsBeyond: 100 },
+      /^BOOKS WRONG:\n {2}1 payments more were settled than were accepted$/
+    ],
+    [
+      'one lost, another one paid twice',
+      { centsOwed: 5, centsBeyond: -5 },
+      /^BOOKS WRONG:\n {2}the accepted payments are worth 0\.05 more than the settled ones$/
+    ],
+    [
+      'the same the other way',
+      { centsOwed: -5, centsBeyond: 5 },
+      /^BOOKS WRONG:\n {2}the settled payments are worth 0\.05 more than the accepted ones$/
+    ],
+    [
+      'at the other processor',
+      { backend: { default: booked.fallback, fallback: booked.default } },
+      /^BOOKS WRONG:\n {2}default has 9 .*says 1 payments for 1\.00\n {2}fallback has 1 payments .*says 9 /
+    ],
     ['nothing', { accepted: 0 }, /^NOTHING ACCEPTED/],
     ['not compared', { wasCompared: false }, /^BOOKS NOT COMPARED/]
   ]
   for (const [name, change, expected] of expectations) {
-    it(name, () => { assert.match(verdict({ ...right, ...change }).join('\n'), expected) })
+    it(name, () => {
+      assert.match(verdict({ ...right, ...change }).join('\n'), expected)
+    })
   }
 })
 

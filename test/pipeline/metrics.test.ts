@@ -1,5 +1,5 @@
-// Goal: each process, HAProxy included, tells its metrics at an internal address and nowhere else, in a form that promtool has nothing
-// to say about, and they count what really happened.
+// Goal: each process, HAProxy included, tells its metrics at an internal address and nowhere else, in a form that
+// promtool has nothing to say about, and they count what really happened.
 // Method: the real pipeline, payments of each kind, every endpoint scraped before and after.
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { Part } from '../../compose/local/part.ts'
 import { findFreePort } from '../../compose/local/ports.ts'
-import { renderAuditResult } from '../../shared/report/audit-result.ts'
+import { renderAuditResult } from '../../shared/watching/audit-result.ts'
 import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { alertQueries, panelQueries, selectorsOf } from '../support/monitoring.ts'
 import { newPayment, newPayments } from '../support/payments.ts'
@@ -17,7 +17,9 @@ import { promtool } from '../support/promtool.ts'
 import { startService } from '../support/service.ts'
 
 const OURS = ['gateway-1', 'gateway-2', 'worker-1', 'monitor-1']
-const metricsPorts = Object.fromEntries(await Promise.all(['haproxy', ...OURS].map(async part => [part, await findFreePort()] as const)))
+const metricsPorts = Object.fromEntries(
+  await Promise.all(['haproxy', ...OURS].map(async part => [part, await findFreePort()] as const))
+)
 const pipeline = await startTestPipeline({ metricsPorts })
 
 async function scrape(part: string): Promise<string> {
@@ -30,14 +32,18 @@ async function scrape(part: string): Promise<string> {
 /** Sample → value, as they are written: 'name{label="value"}'. */
 function samplesOf(text: string): Map<string, number> {
   const lines = text.split('\n').filter(line => line !== '' && !line.startsWith('#'))
-  return new Map(lines.map(line => {
-    const space = line.lastIndexOf(' ')
-    return [line.slice(0, space), Number(line.slice(space + 1))]
-  }))
+  return new Map(
+    lines.map(line => {
+      const space = line.lastIndexOf(' ')
+      return [line.slice(0, space), Number(line.slice(space + 1))]
+    })
+  )
 }
 
 function labelsOf(sample: string): Record<string, string> {
-  return Object.fromEntries([...sample.matchAll(/(\w+)="([^"]*)"/g)].map(([, label = '', value = '']) => [label, value]))
+  return Object.fromEntries(
+    [...sample.matchAll(/(\w+)="([^"]*)"/g)].map(([, label = '', value = '']) => [label, value])
+  )
 }
 
 const samples = async (part: string) => samplesOf(await scrape(part))
@@ -57,18 +63,37 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
     await pipeline.untilSettled()
     const duplicate = newPayment()
     for (let times = 0; times < 3; times++) await pipeline.pay(duplicate)
-    await fetch(`${pipeline.stack.url}/payments`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })
-    await processor.setFaults([{ kind: 'status', status: 429, next: 2 }, { kind: 'status', status: 400, next: 1 }])
+    await fetch(`${pipeline.stack.url}/payments`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{}'
+    })
+    await processor.setFaults([
+      { kind: 'status', status: 429, next: 2 },
+      { kind: 'status', status: 400, next: 1 }
+    ])
     await pipeline.admins.fallback.setFaults([{ kind: 'status', status: 400, next: 1 }])
     await Promise.all(newPayments(5).map(pipeline.pay))
     await pipeline.untilSettled()
 
-    for (const [outcome, count] of Object.entries({ accepted: 46, duplicate: 2, invalid: 1, conflict: 0, refused: 0 })) {
+    for (const [outcome, count] of Object.entries({
+      accepted: 46,
+      duplicate: 2,
+      invalid: 1,
+      conflict: 0,
+      refused: 0
+    })) {
       assert.equal(await sumOf(GATEWAYS, `payments_received_total{outcome="${outcome}"}`), count, outcome)
     }
     assert.equal(await sumOf(GATEWAYS, 'payment_accept_duration_seconds_count'), 48)
     const worker = await samples('worker-1')
-    for (const [status, count] of Object.entries({ booked: 45, 'not-booked': 2, rejected: 1, 'already-booked': 0, unknown: 0 })) {
+    for (const [status, count] of Object.entries({
+      booked: 45,
+      'not-booked': 2,
+      rejected: 1,
+      'already-booked': 0,
+      unknown: 0
+    })) {
       assert.equal(worker.get(`payment_requests_total{processor="default",status="${status}"}`), count, status)
     }
     assert.equal(worker.get('payment_duration_seconds_count{processor="default"}'), 48)
@@ -78,7 +103,11 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
     assert((worker.get('active_connections{peer="default"}') ?? 0) > 0)
     for (const part of OURS) {
       const process = await samples(part)
-      assert((process.get('process_cpu_seconds_total') ?? 0) > 0 && (process.get('process_resident_memory_bytes') ?? 0) > 1e7, part)
+      assert(
+        (process.get('process_cpu_seconds_total') ?? 0) > 0 &&
+          (process.get('process_resident_memory_bytes') ?? 0) > 1e7,
+        part
+      )
       assert((process.get('nodejs_eventloop_lag_p99_seconds') ?? -1) >= 0, part)
     }
   })
@@ -87,21 +116,33 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
     for (const part of GATEWAYS) {
       await eventually(`${part} tells all of it`, PATIENCE_MS, async () => {
         const system = await samples(part)
-        return system.get('payments_settled_total{processor="default"}') === 45 && system.get('payment_dead_letters') === 1
-          && system.get('payments_settled_cents_total{processor="default"}') === 45 * 1_990 && system.get('payment_redis_up') === 1
-          && system.get('payment_queue_length') === 0 && system.get('payment_queue_oldest_age_seconds') === 0 && system.get('payments_in_flight') === 0
-          && system.get('payment_workers_alive') === 1 && system.get('payment_gateways_alive') === 2 && system.get('payment_health_polled') === 1
-          && system.get('payment_processor_up{processor="default"}') === 1 && system.get('payment_processor_said_to_fail{processor="fallback"}') === 0
-          && system.get('payment_processor_breakers{processor="default",state="CLOSED"}') === 1 && system.get('payment_problems') === 1
+        return (
+          system.get('payments_settled_total{processor="default"}') === 45 &&
+          system.get('payment_dead_letters') === 1 &&
+          system.get('payments_settled_cents_total{processor="default"}') === 45 * 1_990 &&
+          system.get('payment_redis_up') === 1 &&
+          system.get('payment_queue_length') === 0 &&
+          system.get('payment_queue_oldest_age_seconds') === 0 &&
+          system.get('payments_in_flight') === 0 &&
+          system.get('payment_workers_alive') === 1 &&
+          system.get('payment_gateways_alive') === 2 &&
+          system.get('payment_health_polled') === 1 &&
+          system.get('payment_processor_up{processor="default"}') === 1 &&
+          system.get('payment_processor_said_to_fail{processor="fallback"}') === 0 &&
+          system.get('payment_processor_breakers{processor="default",state="CLOSED"}') === 1 &&
+          system.get('payment_problems') === 1
+        )
       })
     }
   })
 
-  it('tells what of Redis\'s memory each part takes, all of it together', async () => {
+  it("tells what of Redis's memory each part takes, all of it together", async () => {
     for (const part of GATEWAYS) {
       await eventually(`${part} has weighed Redis since the payments`, PATIENCE_MS, async () => {
         const told = await samples(part)
-        const [queue = 0, ids = 0, totals = 0, other = 0] = ['queue', 'ids', 'totals', 'other'].map(name => told.get(`payment_redis_memory_bytes{part="${name}"}`))
+        const [queue = 0, ids = 0, totals = 0, other = 0] = ['queue', 'ids', 'totals', 'other'].map(name =>
+          told.get(`payment_redis_memory_bytes{part="${name}"}`)
+        )
         return ids > 0 && totals > 0 && queue + ids + totals + other === told.get('payment_redis_memory_used_bytes')
       })
     }
@@ -109,13 +150,16 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
 
   it('counts polls of health that fail', async () => {
     await pipeline.admins.fallback.setFailing(true)
-    await eventually('a poll that told so is counted', PATIENCE_MS, async () =>
-      (await samples('monitor-1')).get('health_check_failures_total{processor="fallback"}') === 1)
+    await eventually(
+      'a poll that told so is counted',
+      PATIENCE_MS,
+      async () => (await samples('monitor-1')).get('health_check_failures_total{processor="fallback"}') === 1
+    )
     assert.equal((await samples('monitor-1')).get('health_check_failures_total{processor="default"}'), 0)
     assert.equal((await samples('monitor-1')).get('health_monitor_active'), 1)
   })
 
-  it('tells HAProxy\'s own, and nothing but metrics there', async () => {
+  it("tells HAProxy's own, and nothing but metrics there", async () => {
     const haproxy = await samples('haproxy')
     assert([...haproxy.keys()].some(name => name.startsWith('haproxy_frontend_http_requests_total{proxy="clients"')))
     assert.equal((await fetch(`http://127.0.0.1:${metricsPorts.haproxy}/payments-summary`)).status, 404)
@@ -126,7 +170,10 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
     after(() => rm(folder, { recursive: true, force: true }))
     const socket = join(folder, 'metrics-gateway-3.sock')
     const gateway = startService('gateway', {
-      REDIS_URL: `unix:${pipeline.stack.redisPath}`, LISTEN: `unix:${join(folder, 'gateway-3.sock')}`, METRICS_LISTEN: `unix:${socket}`, GATEWAY_NAME: 'gateway-3'
+      REDIS_URL: `unix:${pipeline.stack.redisPath}`,
+      LISTEN: `unix:${join(folder, 'gateway-3.sock')}`,
+      METRICS_LISTEN: `unix:${socket}`,
+      GATEWAY_NAME: 'gateway-3'
     })
     await gateway.untilLogged('ready')
     const [port, metricsPort] = [await findFreePort(), await findFreePort()]
@@ -135,41 +182,77 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
       return { status: response.status, text: await response.text() }
     }
     const door = new Part({
-      name: 'door', command: 'haproxy', arguments: ['-db', '-f', resolve('haproxy/haproxy.cfg')], workingDirectory: folder, logPath: join(folder, 'door.log'),
+      name: 'door',
+      command: 'haproxy',
+      arguments: ['-db', '-f', resolve('haproxy/haproxy.cfg')],
+      workingDirectory: folder,
+      logPath: join(folder, 'door.log'),
       environment: {
-        PATH: process.env.PATH ?? '', BIND: `127.0.0.1:${port}`, GATEWAY_1: `unix@${join(folder, 'gateway-3.sock')}`, METRICS_BIND: `127.0.0.1:${metricsPort}`,
-        METRICS_GATEWAY_1: `unix@${socket}`, METRICS_PROCESSOR_WORKER: `127.0.0.1:${metricsPorts['worker-1']}`, METRICS_HEALTH_MONITOR: `unix@${folder}/nobody.sock`
+        PATH: process.env.PATH ?? '',
+        BIND: `127.0.0.1:${port}`,
+        GATEWAY_1: `unix@${join(folder, 'gateway-3.sock')}`,
+        METRICS_BIND: `127.0.0.1:${metricsPort}`,
+        METRICS_GATEWAY_1: `unix@${socket}`,
+        METRICS_PROCESSOR_WORKER: `127.0.0.1:${metricsPorts['worker-1']}`,
+        METRICS_HEALTH_MONITOR: `unix@${folder}/nobody.sock`
       },
-      stopSignal: 'SIGTERM', isReady: () => ask('/metrics').then(() => true, () => false), readyTimeoutMs: PATIENCE_MS
+      stopSignal: 'SIGTERM',
+      isReady: () =>
+        ask('/metrics').then(
+          () => true,
+          () => false
+        ),
+      readyTimeoutMs: PATIENCE_MS
     })
     after(() => door.stop())
     await door.start()
 
     assert.match((await ask('/metrics')).text, /^haproxy_frontend_status{proxy="metrics",state="UP"} 1$/m)
     assert.match((await ask('/metrics/gateway-1')).text, /^payment_accept_duration_seconds_count 0$/m)
-    assert.match((await ask('/metrics/processor-worker')).text, /^payment_duration_seconds_count{processor="default"} \d+$/m)
+    assert.match(
+      (await ask('/metrics/processor-worker')).text,
+      /^payment_duration_seconds_count{processor="default"} \d+$/m
+    )
     assert.equal((await ask('/metrics/health-monitor')).status, 503)
-    for (const path of ['/metrics/gateway-2', '/metrics/clients', '/metrics/', '/', '/status', '/payments-summary']) assert.equal((await ask(path)).status, 404, path)
+    for (const path of ['/metrics/gateway-2', '/metrics/clients', '/metrics/', '/', '/status', '/payments-summary'])
+      assert.equal((await ask(path)).status, 404, path)
     // Nothing of it where clients connect.
-    for (const path of ['/metrics', '/metrics/gateway-1']) assert.equal((await fetch(`http://127.0.0.1:${port}${path}`)).status, 404, path)
+    for (const path of ['/metrics', '/metrics/gateway-1'])
+      assert.equal((await fetch(`http://127.0.0.1:${port}${path}`)).status, 404, path)
     gateway.kill('SIGTERM')
     await gateway.exited
   })
 
   it('has every metric that the alerts and the dashboard ask for, with such labels', async () => {
     // Only a whole audit leaves something to tell.
-    await pipeline.redis.hset(pipeline.keys.audit, renderAuditResult({
-      atMs: Date.now(), kind: 'deep', untilMs: Date.now(), differences: { default: { payments: 0n, cents: 0n }, fallback: { payments: -1n, cents: -5n } }, differingPayments: 1,
-      notCompared: { payments: 2, oldestSentAtMs: Date.now() - 120_000 }, oneByOne: { compared: 40, of: 60 }
-    }))
+    await pipeline.redis.hset(
+      pipeline.keys.audit,
+      renderAuditResult({
+        atMs: Date.now(),
+        kind: 'deep',
+        untilMs: Date.now(),
+        differences: { default: { payments: 0n, cents: 0n }, fallback: { payments: -1n, cents: -5n } },
+        differingPayments: 1,
+        notCompared: { payments: 2, oldestSentAtMs: Date.now() - 120_000 },
+        oneByOne: { compared: 40, of: 60 }
+      })
+    )
     await eventually('it is told', PATIENCE_MS, async () => {
       const system = await samples('gateway-1')
-      return system.get('payment_books_difference_payments{processor="fallback"}') === -1 && system.get('payment_books_difference_cents{processor="fallback"}') === -5
-        && system.get('payment_audit_not_compared_payments') === 2 && Math.round(system.get('payment_audit_not_compared_oldest_age_seconds') ?? 0) === 120
-        && system.get('payment_audit_differing_payments') === 1 && (system.get('payment_audit_timestamp_seconds') ?? 0) > 1.7e9
+      return (
+        system.get('payment_books_difference_payments{processor="fallback"}') === -1 &&
+        system.get('payment_books_difference_cents{processor="fallback"}') === -5 &&
+        system.get('payment_audit_not_compared_payments') === 2 &&
+        Math.round(system.get('payment_audit_not_compared_oldest_age_seconds') ?? 0) === 120 &&
+        system.get('payment_audit_differing_payments') === 1 &&
+        (system.get('payment_audit_timestamp_seconds') ?? 0) > 1.7e9
+      )
     })
     const text = (await Promise.all(['haproxy', ...OURS].map(scrape))).join('\n')
-    const told = [...samplesOf(text).keys()].map(sample => ({ name: sample.split('{')[0] ?? '', labels: labelsOf(sample) }))
+    const told = [...samplesOf(text).keys()].map(sample => ({
+      name: sample.split('{')[0] ?? '',
+      labels: labelsOf(sample)
+    }))
     // What Prometheus adds, and what there is only under a CPU quota or with a limit of Redis's memory.
     const others = /^(up|ALERTS)$/
     const sometimes = /^(cgroup_cpu_\w+|payment_redis_memory_max_bytes)$/
@@ -177,29 +260,51 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
     const selectors = queries.flatMap(selectorsOf).filter(({ metric }) => !others.test(metric))
     assert(selectors.length > 80, `${selectors.length}`)
     for (const { metric, labels } of selectors) {
-      const isTold = told.some(({ name, labels: given }) => name === metric && Object.entries(labels).every(([label, wanted]) => wanted.test(given[label] ?? '')))
-      assert(isTold || (sometimes.test(metric) && text.includes(`# TYPE ${metric} `)), `${metric} ${Object.entries(labels).join(' ')}`)
+      const isTold = told.some(
+        ({ name, labels: given }) =>
+          name === metric && Object.entries(labels).every(([label, wanted]) => wanted.test(given[label] ?? ''))
+      )
+      assert(
+        isTold || (sometimes.test(metric) && text.includes(`# TYPE ${metric} `)),
+        `${metric} ${Object.entries(labels).join(' ')}`
+      )
     }
   })
 
   it('is nowhere else: not where clients connect, and no other path or method there', async () => {
     assert.equal((await pipeline.get('/metrics')).status, 404)
     const worker = `http://127.0.0.1:${metricsPorts['worker-1']}`
-    assert.deepEqual([(await fetch(`${worker}/status`)).status, (await fetch(`${worker}/metrics`, { method: 'POST' })).status], [404, 405])
+    assert.deepEqual(
+      [(await fetch(`${worker}/status`)).status, (await fetch(`${worker}/metrics`, { method: 'POST' })).status],
+      [404, 405]
+    )
   })
 
   it('leaves out what only Redis knows while Redis is away', async () => {
     const redis = pipeline.stack.part('redis')
     redis.kill('SIGSTOP')
     try {
-      await eventually('it is noticed', PATIENCE_MS, async () => (await samples('gateway-1')).get('payment_redis_up') === 0)
+      await eventually(
+        'it is noticed',
+        PATIENCE_MS,
+        async () => (await samples('gateway-1')).get('payment_redis_up') === 0
+      )
       const without = await samples('gateway-1')
-      for (const name of ['payment_queue_length', 'payments_settled_total{processor="default"}', 'payment_workers_alive']) assert(!without.has(name), name)
+      for (const name of [
+        'payment_queue_length',
+        'payments_settled_total{processor="default"}',
+        'payment_workers_alive'
+      ])
+        assert(!without.has(name), name)
       assert(without.has('payments_received_total{outcome="accepted"}'))
     } finally {
       redis.kill('SIGCONT')
     }
-    await eventually('they are back', PATIENCE_MS, async () => (await samples('gateway-1')).get('payment_queue_length') === 0)
+    await eventually(
+      'they are back',
+      PATIENCE_MS,
+      async () => (await samples('gateway-1')).get('payment_queue_length') === 0
+    )
   })
 
   for (const part of OURS) {

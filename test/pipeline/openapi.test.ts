@@ -1,7 +1,7 @@
-// Goal: what the server answers is what docs/openapi.yaml says: each status is listed there for its path, with its content type, its
-// headers and a body that its schema accepts.
-// Method: real pipelines, one with an open and one with a closed door, are asked for whatever can be provoked. At the end each documented
-// status has been seen, but for those that only a broken gateway or a slow client gets.
+// Goal: what the server answers is what docs/openapi.yaml says: each status is listed there for its path, with its
+// content type, its headers and a body that its schema accepts.
+// Method: real pipelines, one with an open and one with a closed door, are asked for whatever can be provoked. At the
+// end each documented status has been seen, but for those that only a broken gateway or a slow client gets.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, it } from 'node:test'
@@ -16,21 +16,36 @@ const TOKEN = 'a-token-of-the-test'
 const nobody = 'http://127.0.0.1:9'
 
 const api = readOpenApi()
-const open = await startTestPipeline({ environment: { gateway: { PURGE: 'open', PURGE_TOKEN: TOKEN, REDIS_TIMEOUT_MS: '500' } } })
+const open = await startTestPipeline({
+  environment: { gateway: { PURGE: 'open', PURGE_TOKEN: TOKEN, REDIS_TIMEOUT_MS: '500' } }
+})
 const closed = await startTestPipeline({
-  gateways: 1, workers: 0, monitors: 0, processors: { default: nobody, fallback: nobody },
+  gateways: 1,
+  workers: 0,
+  monitors: 0,
+  processors: { default: nobody, fallback: nobody },
   environment: { gateway: { STATUS: 'closed', MAX_QUEUED_PAYMENTS: '1' } }
 })
 /** "post /payments 202" and so on. */
 const seen = new Set<string>()
 
-type Wanted = { method?: 'GET' | 'POST' | 'DELETE'; path: string; template?: string; headers?: Record<string, string>; body?: string }
+type Wanted = {
+  method?: 'GET' | 'POST' | 'DELETE'
+  path: string
+  template?: string
+  headers?: Record<string, string>
+  body?: string
+}
 
 /** Asks, and compares the answer with the document. */
-async function ask({ stack }: TestPipeline, status: number, { method = 'GET', path, template, headers = {}, body }: Wanted): Promise<Answer> {
+async function ask(
+  { stack }: TestPipeline,
+  status: number,
+  { method = 'GET', path, template, headers = {}, body }: Wanted
+): Promise<Answer> {
   const client = new Client(stack.url)
   try {
-    const reply = await client.request({ method, path, headers, ...body !== undefined && { body } })
+    const reply = await client.request({ method, path, headers, ...(body !== undefined && { body }) })
     const answer = { status: reply.statusCode, headers: reply.headers, body: await reply.body.text() }
     assert.equal(answer.status, status, answer.body)
     check(method, template ?? path.replace(/\?.*/, ''), answer)
@@ -44,15 +59,20 @@ function check(method: string, template: string, answer: Answer): void {
   assert.deepEqual(api.mismatches(method.toLowerCase(), template, answer), [], `${method} ${template}: ${answer.body}`)
   // A method that is not allowed is documented at the one that is.
   const item = api.document.paths[template] ?? {}
-  const documented = method.toLowerCase() in item ? method.toLowerCase() : Object.keys(item).find(name => name === 'get' || name === 'post')
+  const documented =
+    method.toLowerCase() in item
+      ? method.toLowerCase()
+      : Object.keys(item).find(name => name === 'get' || name === 'post')
   seen.add(`${documented ?? method} ${template} ${answer.status}`)
 }
 
 const json = { 'content-type': 'application/json' }
 const pay = (pipeline: TestPipeline, status: number, body: string, headers: Record<string, string> = json) =>
   ask(pipeline, status, { method: 'POST', path: '/payments', headers, body })
-const find = (pipeline: TestPipeline, status: number, id: string) => ask(pipeline, status, { path: `/payments/${id}`, template: '/payments/{correlationId}' })
-const purge = (pipeline: TestPipeline, status: number, headers: Record<string, string> = {}) => ask(pipeline, status, { method: 'POST', path: '/purge-payments', headers })
+const find = (pipeline: TestPipeline, status: number, id: string) =>
+  ask(pipeline, status, { path: `/payments/${id}`, template: '/payments/{correlationId}' })
+const purge = (pipeline: TestPipeline, status: number, headers: Record<string, string> = {}) =>
+  ask(pipeline, status, { method: 'POST', path: '/purge-payments', headers })
 
 describe('docs/openapi.yaml describes', () => {
   it('POST /payments', async () => {
@@ -130,7 +150,11 @@ describe('docs/openapi.yaml describes', () => {
       const allowed = method.toUpperCase()
       const other = allowed === 'GET' ? 'POST' : 'GET'
       for (const wrong of [other, 'DELETE'] as const) {
-        const { headers } = await ask(open, 405, { method: wrong, path: path.replace(/\{.*\}/, randomUUID()), template: path })
+        const { headers } = await ask(open, 405, {
+          method: wrong,
+          path: path.replace(/\{.*\}/, randomUUID()),
+          template: path
+        })
         assert.equal(headers.allow, allowed)
       }
     }
@@ -140,8 +164,15 @@ describe('docs/openapi.yaml describes', () => {
     for (const { method, path } of api.operations()) {
       const line = `${method.toUpperCase()} ${path.replace(/\{.*\}/, randomUUID())} HTTP/1.1\r\nHost: pipeline\r\n`
       // HAProxy refuses what has no Host.
-      const answers = [await sendRaw(open.port, `${line.replace('Host: pipeline\r\n', '')}\r\n`), await sendRaw(open.port, `${line}X: ${'x'.repeat(5_000)}\r\n\r\n`)]
-      assert.deepEqual(answers.map(({ status }) => status), [400, 431], path)
+      const answers = [
+        await sendRaw(open.port, `${line.replace('Host: pipeline\r\n', '')}\r\n`),
+        await sendRaw(open.port, `${line}X: ${'x'.repeat(5_000)}\r\n\r\n`)
+      ]
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        [400, 431],
+        path
+      )
       for (const answer of answers) check(method, path, answer)
     }
   })
@@ -165,8 +196,11 @@ describe('docs/openapi.yaml describes', () => {
       return answer.status === 503
     })
     // A status may be half a second old.
-    await eventually('/status says it', PATIENCE_MS, async () =>
-      !(JSON.parse((await ask(open, 200, { path: '/status' })).body) as { isCurrent: boolean }).isCurrent)
+    await eventually(
+      '/status says it',
+      PATIENCE_MS,
+      async () => !(JSON.parse((await ask(open, 200, { path: '/status' })).body) as { isCurrent: boolean }).isCurrent
+    )
 
     const gateway = closed.stack.part('gateway-1')
     gateway.kill('SIGKILL')
@@ -175,7 +209,11 @@ describe('docs/openapi.yaml describes', () => {
   })
 
   it('nothing else: each documented status was seen, but for those of slow clients and broken gateways', () => {
-    const documented = api.operations().flatMap(({ method, path, operation }) => Object.keys(operation.responses).map(status => `${method} ${path} ${status}`))
+    const documented = api
+      .operations()
+      .flatMap(({ method, path, operation }) =>
+        Object.keys(operation.responses).map(status => `${method} ${path} ${status}`)
+      )
     const isRare = (one: string) => /(408|502|504)$/.test(one)
     assert.deepEqual(documented.filter(one => !isRare(one)).sort(), [...seen].sort())
   })

@@ -23,7 +23,9 @@ type Reply = { status: number; body: string }
 
 /** A connection of its own for every request, and no retries: what happens to the connection is what is tested. */
 function post(
-  url: string, id: string, fields: Record<string, unknown> = {}
+  url: string,
+  id: string,
+  fields: Record<string, unknown> = {}
 ): { sent: ClientRequest; reply: Promise<Reply> } {
   const headers = { 'Content-Type': 'application/json' }
   const sent = request(`${url}/payments`, { method: 'POST', agent: false, headers })
@@ -31,8 +33,12 @@ function post(
     sent.on('error', reject)
     sent.on('response', response => {
       let body = ''
-      response.setEncoding('utf8').on('data', (text: string) => { body += text })
-      response.on('error', reject).on('end', () => { resolve({ status: response.statusCode ?? 0, body }) })
+      response.setEncoding('utf8').on('data', (text: string) => {
+        body += text
+      })
+      response.on('error', reject).on('end', () => {
+        resolve({ status: response.statusCode ?? 0, body })
+      })
     })
   })
   sent.end(JSON.stringify({ correlationId: id, amount: 19.9, requestedAt, ...fields }))
@@ -63,7 +69,9 @@ const newIds = (count: number) => Array.from({ length: count }, () => randomUUID
 
 function newJournal(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'processor-'))
-  t.after(() => { rmSync(directory, { recursive: true }) })
+  t.after(() => {
+    rmSync(directory, { recursive: true })
+  })
   return join(directory, 'journal')
 }
 
@@ -108,7 +116,7 @@ describe('a payment', limits, () => {
     // The model answers this once it has been through its event loop, where the first piece was waiting.
     await find(url, id)
     socket.write(body.slice(10))
-    const [answer] = await once(socket, 'data') as [Buffer]
+    const [answer] = (await once(socket, 'data')) as [Buffer]
     socket.destroy()
     assert.match(answer.toString(), /^HTTP\/1\.1 200 OK/)
   })
@@ -156,11 +164,13 @@ describe('a payment', limits, () => {
   it('waits as long as the delay says, however many do', async t => {
     const { url, admin } = await startProcessor(t)
     await admin.setDelay(100)
-    const spentMs = await Promise.all(newIds(500).map(async id => {
-      const sentMs = performance.now()
-      assert.equal(await payForStatus(url, id), 200)
-      return performance.now() - sentMs
-    }))
+    const spentMs = await Promise.all(
+      newIds(500).map(async id => {
+        const sentMs = performance.now()
+        assert.equal(await payForStatus(url, id), 200)
+        return performance.now() - sentMs
+      })
+    )
     // Timers count whole milliseconds, so one may end up to 1 ms early.
     assert.ok(Math.min(...spentMs) >= 98.5, `${Math.min(...spentMs)} ms`)
     // One after the other would be 50 s.
@@ -176,10 +186,12 @@ describe('the limiter', limits, () => {
     const finished: number[] = []
     const replies: Promise<number>[] = []
     for (const [index, id] of newIds(5).entries()) {
-      replies.push(payForStatus(url, id).then(status => {
-        finished.push(index)
-        return status
-      }))
+      replies.push(
+        payForStatus(url, id).then(status => {
+          finished.push(index)
+          return status
+        })
+      )
       await admin.until(({ running, queued }) => running + queued === index + 1)
     }
     const full = await admin.state()
@@ -235,7 +247,10 @@ describe('the health limiter', limits, () => {
       return { status: response.status, body: await response.text(), atMs: performance.now() }
     }
     // Windows count from the model's start, so a first call that hangs tells where one begins.
-    assert.deepEqual((await Promise.all([ask(), ask()])).map(({ status }) => status), [200, 200])
+    assert.deepEqual(
+      (await Promise.all([ask(), ask()])).map(({ status }) => status),
+      [200, 200]
+    )
     const startedMs = performance.now()
     const [refused, ...granted] = (await Promise.all([ask(), ask(), ask()])).sort((a, b) => a.atMs - b.atMs)
     assert.equal(refused.status, 429)
@@ -262,16 +277,23 @@ describe('the admin API', limits, () => {
     const { url, admin } = await startProcessor(t)
     const call = async (method: string, path: string, token: string, body?: unknown) => {
       const response = await fetch(url + path, {
-        method, headers: { 'X-Rinha-Token': token }, ...body === undefined ? {} : { body: JSON.stringify(body) }
+        method,
+        headers: { 'X-Rinha-Token': token },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) })
       })
       await response.arrayBuffer()
       return response.status
     }
     const paths = [
-      ['GET', '/admin/payments-summary'], ['POST', '/admin/purge-payments'],
-      ['PUT', '/admin/configurations/token'], ['PUT', '/admin/configurations/delay'],
+      ['GET', '/admin/payments-summary'],
+      ['POST', '/admin/purge-payments'],
+      ['PUT', '/admin/configurations/token'],
+      ['PUT', '/admin/configurations/delay'],
       ['PUT', '/admin/configurations/failure'],
-      ['PUT', '/admin/faults'], ['GET', '/admin/faults'], ['PUT', '/admin/hold'], ['GET', '/admin/state']
+      ['PUT', '/admin/faults'],
+      ['GET', '/admin/faults'],
+      ['PUT', '/admin/hold'],
+      ['GET', '/admin/state']
     ] as const
     for (const [method, path] of paths) {
       assert.equal(await call(method, path, 'wrong', method === 'PUT' ? {} : undefined), 401, path)
@@ -336,7 +358,9 @@ describe('a fault', limits, () => {
       const id = randomUUID()
       const { sent, reply } = post(url, id)
       let status: number | undefined
-      sent.on('response', response => { status = response.statusCode })
+      sent.on('response', response => {
+        status = response.statusCode
+      })
       assert.equal(await codeOf(reply), 'ECONNRESET')
       assert.equal(status, 200)
       assert.equal((await find(url, id)).status, stored)
@@ -359,7 +383,10 @@ describe('a fault', limits, () => {
 
   it('refuses with a 4xx of choice and stores nothing', async t => {
     const { url, admin } = await startProcessor(t)
-    await admin.setFaults([{ kind: 'status', status: 404, next: 1 }, { kind: 'status', status: 451, next: 1 }])
+    await admin.setFaults([
+      { kind: 'status', status: 404, next: 1 },
+      { kind: 'status', status: 451, next: 1 }
+    ])
     const id = randomUUID()
     const statuses = [await payForStatus(url, id), await payForStatus(url, id), await payForStatus(url, id)]
     assert.deepEqual(statuses, [404, 451, 200])
@@ -399,15 +426,25 @@ describe('a fault', limits, () => {
       const body = JSON.stringify({ correlationId: randomUUID(), amount: 19.9, requestedAt })
       const socket = connect(port, '127.0.0.1')
       const ended = new Promise<string>(resolve => {
-        socket.on('end', () => { resolve('FIN') })
-        socket.on('error', (error: NodeJS.ErrnoException) => { resolve(error.code ?? '') })
+        socket.on('end', () => {
+          resolve('FIN')
+        })
+        socket.on('error', (error: NodeJS.ErrnoException) => {
+          resolve(error.code ?? '')
+        })
       })
       socket.resume().write(`POST /payments HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
       return await ended
     }
-    for (const [front, end] of [['off', 'FIN'], ['on', 'ECONNRESET']] as const) {
+    for (const [front, end] of [
+      ['off', 'FIN'],
+      ['on', 'ECONNRESET']
+    ] as const) {
       const { url, port, admin } = await startProcessor(t, { FRONT: front })
-      await admin.setFaults([{ kind: 'reset', insert: true, next: 1 }, { kind: 'garbage', insert: true, next: 1 }])
+      await admin.setFaults([
+        { kind: 'reset', insert: true, next: 1 },
+        { kind: 'garbage', insert: true, next: 1 }
+      ])
       assert.equal(await endOf(port), end)
       assert.match(await codeOf(pay(url, randomUUID())), /^HPE_/)
       assert.equal(await payForStatus(url, randomUUID()), 200)
@@ -424,7 +461,7 @@ describe('the journal', limits, () => {
     const answered: string[] = []
     const { promise: enough, resolve } = Promise.withResolvers<undefined>()
     const work = ids.map(async id => {
-      if (await payForStatus(first.url, id).catch(() => 0) === 200 && answered.push(id) === 100) resolve(undefined)
+      if ((await payForStatus(first.url, id).catch(() => 0)) === 200 && answered.push(id) === 100) resolve(undefined)
     })
     await enough
     // In the middle of the other 200.
@@ -451,7 +488,12 @@ describe('the journal', limits, () => {
     const second = await startProcessor(t, { JOURNAL })
     assert.equal(second.ready.bookings, 1)
     await pay(second.url, later)
-    assert.deepEqual(readFileSync(JOURNAL, 'utf8').split('\n').map(line => line.slice(0, 36)), [kept, later, ''])
+    assert.deepEqual(
+      readFileSync(JOURNAL, 'utf8')
+        .split('\n')
+        .map(line => line.slice(0, 36)),
+      [kept, later, '']
+    )
   })
 
   it('is refused when it is none', async t => {

@@ -17,11 +17,18 @@ const QUEUED_MAX = 1_000
 
 const pipeline = await startTestPipeline({ environment: { gateway: { REDIS_TIMEOUT_MS: String(REDIS_TIMEOUT_MS) } } })
 const small = await startTestPipeline({
-  gateways: 1, workers: 0, monitors: 0, processors: { default: 'http://127.0.0.1:9', fallback: 'http://127.0.0.1:9' },
-  environment: { gateway: { REDIS_TIMEOUT_MS: '8000', MAX_WAITING_PAYMENTS: '50', MAX_QUEUED_PAYMENTS: String(QUEUED_MAX) } }
+  gateways: 1,
+  workers: 0,
+  monitors: 0,
+  processors: { default: 'http://127.0.0.1:9', fallback: 'http://127.0.0.1:9' },
+  environment: {
+    gateway: { REDIS_TIMEOUT_MS: '8000', MAX_WAITING_PAYMENTS: '50', MAX_QUEUED_PAYMENTS: String(QUEUED_MAX) }
+  }
 })
 for (const { stack } of [pipeline, small]) {
-  void stack.crashed.then(crash => { assert.fail(`a part crashed: ${JSON.stringify(crash)}`) })
+  void stack.crashed.then(crash => {
+    assert.fail(`a part crashed: ${JSON.stringify(crash)}`)
+  })
 }
 const processIds = pidsOf(pipeline)
 
@@ -63,20 +70,29 @@ async function assertAllUnavailable(): Promise<void> {
   const startedAtMs = performance.now()
   const replies = await Promise.all([
     ...newPayments(20).map(payment => pipeline.pay(payment)),
-    pipeline.get('/payments-summary'), pipeline.get(`/payments/${newPayment().correlationId}`), pipeline.get('/health')
+    pipeline.get('/payments-summary'),
+    pipeline.get(`/payments/${newPayment().correlationId}`),
+    pipeline.get('/health')
   ])
   const tookMs = performance.now() - startedAtMs
   assert(tookMs < REDIS_TIMEOUT_MS + LATE_MAX_MS, `${tookMs} ms`)
-  replies.forEach(reply => { assertUnavailable(reply) })
+  replies.forEach(reply => {
+    assertUnavailable(reply)
+  })
 }
 
-/** Payments are accepted and settled again, all accepted so far are at a processor, and every process is still the same. */
+/**
+ * Payments are accepted and settled again, all accepted so far are at a processor, and every process is still the same.
+ */
 async function assertRecovered(): Promise<void> {
   await untilHealthIs(200)
   assert.equal((await payOne()).status, 202)
   await pipeline.untilSettled()
   const { default: atDefault, fallback } = await pipeline.summary()
-  const [defaultBooks, fallbackBooks] = await Promise.all([pipeline.admins.default.summary(), pipeline.admins.fallback.summary()])
+  const [defaultBooks, fallbackBooks] = await Promise.all([
+    pipeline.admins.default.summary(),
+    pipeline.admins.fallback.summary()
+  ])
   assert.deepEqual([atDefault.requests, fallback.requests], [defaultBooks.totalRequests, fallbackBooks.totalRequests])
   for (const correlationId of acceptedIds) {
     const { body } = await pipeline.get(`/payments/${correlationId}`)
@@ -87,7 +103,8 @@ async function assertRecovered(): Promise<void> {
 
 test('Redis killed: 503 at once, and back by itself with everything that was accepted', async () => {
   const redis = pipeline.stack.part('redis')
-  // Payments are in flight and on their way into the queue at the moment of the kill, and their answers come without Redis.
+  // Payments are in flight and on their way into the queue at the moment of the kill, and their answers come without
+  // Redis.
   await pipeline.admins.default.setHolding(true)
   await Promise.all(Array.from({ length: 200 }, payOne))
   await pipeline.admins.default.until(({ running }) => running > 0)
@@ -105,10 +122,13 @@ test('Redis killed: 503 at once, and back by itself with everything that was acc
 test('Redis frozen: 503 after the time-out, then at once; it may take what it was sent', async () => {
   const redis = pipeline.stack.part('redis')
   await Promise.all(Array.from({ length: 50 }, payOne))
-  // The gateway's own question after Redis, for a check by HAProxy, may be what finds out, so the time counts from here.
+  // The gateway's own question after Redis, for a check by HAProxy, may be what finds out, so the time counts from
+  // here.
   const frozenAtMs = performance.now()
   redis.kill('SIGSTOP')
-  after(() => { redis.kill('SIGCONT') })
+  after(() => {
+    redis.kill('SIGCONT')
+  })
   const payment = newPayment()
   const reply = await pipeline.pay(payment)
   const waitedMs = performance.now() - frozenAtMs
@@ -150,27 +170,47 @@ test('Redis loses its functions: nobody notices', async () => {
 test('no more than MAX_WAITING_PAYMENTS wait for a frozen Redis; the others are refused at once', async () => {
   const redis = small.stack.part('redis')
   redis.kill('SIGSTOP')
-  after(() => { redis.kill('SIGCONT') })
+  after(() => {
+    redis.kill('SIGCONT')
+  })
   const inOrder: Reply[] = []
-  await Promise.all(newPayments(300).map(async payment => { inOrder.push(await small.pay(payment)) }))
+  await Promise.all(
+    newPayments(300).map(async payment => {
+      inOrder.push(await small.pay(payment))
+    })
+  )
   for (const reply of inOrder.slice(0, 250)) assertUnavailable(reply, /^Too many payments are waiting/)
   for (const reply of inOrder.slice(250)) assertUnavailable(reply, /can not be reached/)
   redis.kill('SIGCONT')
-  await eventually('payments are accepted again', PATIENCE_MS, async () => (await small.pay(newPayment())).status === 202)
+  await eventually(
+    'payments are accepted again',
+    PATIENCE_MS,
+    async () => (await small.pay(newPayment())).status === 202
+  )
 })
 
 test('a gateway does not grow while Redis is frozen, however many payments come', async t => {
   const redis = small.stack.part('redis')
   const gateway = small.stack.part('gateway-1')
   // Past HAProxy, which would answer for the gateway as soon as it finds it in trouble.
-  const client = new Pool('http://gateway', { socketPath: join(dirname(small.stack.redisPath), 'gateway-1.sock'), connections: 100 })
+  const client = new Pool('http://gateway', {
+    socketPath: join(dirname(small.stack.redisPath), 'gateway-1.sock'),
+    connections: 100
+  })
   after(() => client.destroy())
   const flood = async (count: number) => {
     let sent = 0
     const users = Array.from({ length: 100 }, async () => {
       while (sent++ < count) {
-        const { statusCode: status, headers, body } = await client.request({
-          method: 'POST', path: '/payments', headers: { 'content-type': 'application/json' }, body: bodyOf(newPayment())
+        const {
+          statusCode: status,
+          headers,
+          body
+        } = await client.request({
+          method: 'POST',
+          path: '/payments',
+          headers: { 'content-type': 'application/json' },
+          body: bodyOf(newPayment())
         })
         assertUnavailable({ status, headers, body: await body.text() })
       }
@@ -187,17 +227,21 @@ test('a gateway does not grow while Redis is frozen, however many payments come'
   redis.kill('SIGCONT')
   t.diagnostic(`10,000 payments refused in ${tookMs.toFixed(0)} ms, ${(grownBytes / 1e6).toFixed(1)} MB more`)
   assert(grownBytes < 40_000_000, `${grownBytes} bytes`)
-  await eventually('payments are accepted again', PATIENCE_MS, async () => (await small.pay(newPayment())).status === 202)
+  await eventually(
+    'payments are accepted again',
+    PATIENCE_MS,
+    async () => (await small.pay(newPayment())).status === 202
+  )
 })
 
 test('the queue takes MAX_QUEUED_PAYMENTS and not one more, and knows those it has', async () => {
-  const room = QUEUED_MAX - await small.redis.xlen(small.keys.queue)
+  const room = QUEUED_MAX - (await small.redis.xlen(small.keys.queue))
   assert(room > 0)
   const payments = newPayments(room + 50)
   // Fewer at a time than may wait, so that the queue is the only limit.
   const replies: Reply[] = []
   for (let sent = 0; sent < payments.length; sent += 25) {
-    replies.push(...await Promise.all(payments.slice(sent, sent + 25).map(payment => small.pay(payment))))
+    replies.push(...(await Promise.all(payments.slice(sent, sent + 25).map(payment => small.pay(payment)))))
   }
   assert.equal(replies.filter(({ status }) => status === 202).length, room)
   for (const reply of replies.filter(({ status }) => status !== 202)) assertUnavailable(reply, /^The queue is full/)

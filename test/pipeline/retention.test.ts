@@ -1,5 +1,6 @@
-// Goal: a running worker forgets the finer totals by its setting, and whoever asks for more than is kept is told what is still exact.
-// Method: the real pipeline, into which payments of two days ago are settled by the functions that a worker calls.
+// Goal: a running worker forgets the finer totals by its setting, and whoever asks for more than is kept is told what
+// is still exact. Method: the real pipeline, into which payments of two days ago are settled by the functions that a
+// worker calls.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createFunctions } from '../../shared/redis/functions.ts'
@@ -18,19 +19,33 @@ describe('totals of long ago', { timeout: STUCK_AFTER_MS }, () => {
     await functions.accept(newPayments(3), 100)
     const { payments } = await functions.take('test', { processor: 'default', requestedAtMs: bookedAtMs }, 3)
     await functions.settle('default', payments)
-    assert.equal((await pipeline.summary('?from=2026-11-20T13:05:30.500Z&to=2026-11-20T13:05:30.500Z')).default.requests, 3)
+    assert.equal(
+      (await pipeline.summary('?from=2026-11-20T13:05:30.500Z&to=2026-11-20T13:05:30.500Z')).default.requests,
+      3
+    )
 
     await stack.part('worker-1').start()
-    await eventually('the finer levels are forgotten', PATIENCE_MS, async () => (await redis.keys(`${keys.totals('default', 'requests', '')}:2026-11-20T13:05*`)).length === 0)
+    await eventually(
+      'the finer levels are forgotten',
+      PATIENCE_MS,
+      async () => (await redis.keys(`${keys.totals('default', 'requests', '')}:2026-11-20T13:05*`)).length === 0
+    )
     const [since] = await eventually('the totals say since when they are exact', PATIENCE_MS, async () => {
-      const told = await redis.get(keys.totalsExactSince) ?? ''
+      const told = (await redis.get(keys.totalsExactSince)) ?? ''
       return Date.now() - Date.parse(told) < 3_700_000 && [told]
     })
-    assert.equal((await pipeline.summary('?from=2026-11-20T13:05:00.000Z&to=2026-11-20T13:05:59.999Z')).default.requests, 3)
+    assert.equal(
+      (await pipeline.summary('?from=2026-11-20T13:05:00.000Z&to=2026-11-20T13:05:59.999Z')).default.requests,
+      3
+    )
     assert.equal((await pipeline.summary()).default.requests, 3)
     const answers = [
       ['?from=2026-11-20T13:05:30.000Z', 'from', 'a whole minute, such as 2026-11-20T13:05:00.000Z'],
-      ['?from=2026-11-20T13:05:00.000Z&to=2026-11-20T13:06:00.000Z', 'to', 'the last millisecond of a minute, such as 2026-11-20T13:05:59.999Z'],
+      [
+        '?from=2026-11-20T13:05:00.000Z&to=2026-11-20T13:06:00.000Z',
+        'to',
+        'the last millisecond of a minute, such as 2026-11-20T13:05:59.999Z'
+      ],
       ['?to=2026-11-20T13:06:30.000Z', 'to', 'the last millisecond of a minute, such as 2026-11-20T13:05:59.999Z']
     ] as const
     for (const [query, field, wanted] of answers) {

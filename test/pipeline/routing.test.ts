@@ -1,8 +1,8 @@
-// Goal: payments go to default while it works, to fallback once they have waited long enough, and nowhere twice, whatever
-// the processors do; and a processor in trouble is not stormed.
-// Method: the pipeline behind HAProxy with the models as processors. Their own counts of attempts and bookings are what is
-// compared; each test begins with empty queues and both processors well. What default gets as long as it can take it is
-// in default-first.test.ts.
+// Goal: payments go to default while it works, to fallback once they have waited long enough, and nowhere twice,
+// whatever the processors do; and a processor in trouble is not stormed.
+// Method: the pipeline behind HAProxy with the models as processors. Their own counts of attempts and bookings are what
+// is compared; each test begins with empty queues and both processors well. What default gets as long as it can take it
+// is in default-first.test.ts.
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -136,17 +136,24 @@ test('a payment that default has already is counted once, at the time that is st
   const payment = newPayment(3_333)
   const requestedAt = '2026-01-02T03:04:05.678Z'
   const direct = await fetch(`${stack.processorUrls.default}/payments`, {
-    method: 'POST', body: JSON.stringify({ correlationId: payment.correlationId, amount: 33.33, requestedAt })
+    method: 'POST',
+    body: JSON.stringify({ correlationId: payment.correlationId, amount: 33.33, requestedAt })
   })
   assert.equal(direct.status, 200)
   await pay([payment])
   await pipeline.untilSettled()
   const { status, processor, requestedAt: ours } = await whereaboutsOf(payment)
   assert.deepEqual({ status, processor, ours }, { status: 'settled', processor: 'default', ours: requestedAt })
-  assert.deepEqual((await pipeline.summary(`?from=${requestedAt}&to=${requestedAt}`)).default, { requests: 1, cents: 3_333 })
+  assert.deepEqual((await pipeline.summary(`?from=${requestedAt}&to=${requestedAt}`)).default, {
+    requests: 1,
+    cents: 3_333
+  })
 })
 
-const UNKNOWN = (['reset', 'garbage', 'cut', 'silent'] as const).flatMap(kind => [{ kind, insert: true }, { kind, insert: false }])
+const UNKNOWN = (['reset', 'garbage', 'cut', 'silent'] as const).flatMap(kind => [
+  { kind, insert: true },
+  { kind, insert: false }
+])
 
 for (const fault of UNKNOWN) {
   const isStored = fault.insert
@@ -167,7 +174,8 @@ for (const fault of UNKNOWN) {
     // If it is there, asking is enough. If not, an attempt that is refused shows that the worker has noticed.
     if (!isStored) await eventually('it was sent again', PATIENCE_MS, async () => (await since('default')).attempts > 1)
 
-    // A younger payment that is free to go elsewhere does so; the one in question would have gone first, had it been let go.
+    // A younger payment that is free to go elsewhere does so; the one in question would have gone first, had it been
+    // let go.
     const witness = newPayment()
     await pay([witness])
     await eventually('fallback is used', PATIENCE_MS, async () => (await whereaboutsOf(witness)).status === 'settled')

@@ -1,7 +1,7 @@
 // Goal: each service explains itself, refuses a wrong environment before it does anything, ends as its orchestrator
 // expects, and writes logs that a machine can read and that hold no payment.
-// Method: each service as a process of its own, on a real Redis and the processors' models, ended by signals in the middle
-// of work that is held up by a frozen Redis or a slow processor.
+// Method: each service as a process of its own, on a real Redis and the processors' models, ended by signals in the
+// middle of work that is held up by a frozen Redis or a slow processor.
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -89,18 +89,36 @@ test('a bad PURGE_TOKEN is named, but not shown', async () => {
 
 test('settings that contradict each other end each service with 2, which names all of them and what is wanted', async () => {
   const environment = {
-    REDIS_URL: 'unix:/nowhere/redis.sock', ...PROCESSORS, LISTEN: 'unix:/nowhere/same.sock', METRICS_LISTEN: 'unix:/nowhere/same.sock', DEFAULT_FEE: '0.3',
-    HEARTBEAT_MS: '5000', POLL_EVERY_MS: '16000', DRAIN_MS: 'soon'
+    REDIS_URL: 'unix:/nowhere/redis.sock',
+    ...PROCESSORS,
+    LISTEN: 'unix:/nowhere/same.sock',
+    METRICS_LISTEN: 'unix:/nowhere/same.sock',
+    DEFAULT_FEE: '0.3',
+    HEARTBEAT_MS: '5000',
+    POLL_EVERY_MS: '16000',
+    DRAIN_MS: 'soon'
   }
   const named = {
-    gateway: ['LISTEN="unix:/nowhere/same.sock", METRICS_LISTEN=', 'another address than LISTEN', 'DEFAULT_FEE="0.3", FALLBACK_FEE="0.15"', 'DEFAULT_FEE not above FALLBACK_FEE'],
-    'processor-worker': ['HEARTBEAT_MS="5000", DEAD_AFTER_MS="2000"', 'DEAD_AFTER_MS at least three times HEARTBEAT_MS'],
-    'health-monitor': ['POLL_EVERY_MS="16000", POLL_TIMEOUT_MS="4000", HEALTH_EXPIRES_MS="15000"', 'HEALTH_EXPIRES_MS at least 1000 more than POLL_EVERY_MS and POLL_TIMEOUT_MS together']
+    gateway: [
+      'LISTEN="unix:/nowhere/same.sock", METRICS_LISTEN=',
+      'another address than LISTEN',
+      'DEFAULT_FEE="0.3", FALLBACK_FEE="0.15"',
+      'DEFAULT_FEE not above FALLBACK_FEE'
+    ],
+    'processor-worker': [
+      'HEARTBEAT_MS="5000", DEAD_AFTER_MS="2000"',
+      'DEAD_AFTER_MS at least three times HEARTBEAT_MS'
+    ],
+    'health-monitor': [
+      'POLL_EVERY_MS="16000", POLL_TIMEOUT_MS="4000", HEALTH_EXPIRES_MS="15000"',
+      'HEALTH_EXPIRES_MS at least 1000 more than POLL_EVERY_MS and POLL_TIMEOUT_MS together'
+    ]
   }
   for (const { name } of SERVICES) {
     const service = startService(name, environment)
     assert.deepEqual(await service.exited, { code: 2, signal: null })
-    for (const words of [...named[name], 'DRAIN_MS="soon" is not usable']) assert(service.output.stderr.includes(words), `${words}: ${service.output.stderr}`)
+    for (const words of [...named[name], 'DRAIN_MS="soon" is not usable'])
+      assert(service.output.stderr.includes(words), `${words}: ${service.output.stderr}`)
     assert.equal(service.output.stdout, '')
   }
 })
@@ -119,7 +137,10 @@ async function startGateway(environment: Record<string, string> = {}): Promise<G
   const directory = await mkdtemp(join(tmpdir(), 'gateway-'))
   const socketPath = join(directory, 'http.sock')
   const gateway = startService('gateway', { REDIS_URL, LISTEN: `unix:${socketPath}`, ...NO_HURRY, ...environment })
-  const [payments, questions] = [new Client('http://gateway', { socketPath }), new Client('http://gateway', { socketPath })]
+  const [payments, questions] = [
+    new Client('http://gateway', { socketPath }),
+    new Client('http://gateway', { socketPath })
+  ]
   after(async () => {
     await Promise.all([payments.destroy(), questions.destroy()])
     await rm(directory, { recursive: true, force: true })
@@ -131,7 +152,10 @@ async function startGateway(environment: Record<string, string> = {}): Promise<G
   }
   const pay = async () => {
     const { statusCode, body } = await payments.request({
-      method: 'POST', path: '/payments', headers: { 'content-type': 'application/json' }, body: bodyOf(newPayment())
+      method: 'POST',
+      path: '/payments',
+      headers: { 'content-type': 'application/json' },
+      body: bodyOf(newPayment())
     })
     await body.dump()
     return statusCode
@@ -235,7 +259,7 @@ describe('SIGTERM and SIGINT', () => {
 
     // A successor finds them.
     const successor = await startWorker({ HEARTBEAT_MS: '100', DEAD_AFTER_MS: '300' })
-    await eventually('all are settled', PATIENCE_MS, async () => await redis.xlen(keys.queue) === 0)
+    await eventually('all are settled', PATIENCE_MS, async () => (await redis.xlen(keys.queue)) === 0)
     assert.equal((await functions.sumOfAll()).default.requests, 3n)
     successor.kill('SIGTERM')
     await assertStopped(successor)
@@ -282,13 +306,21 @@ test('logs are JSON lines, few, without ids, amounts and bodies, in good and bad
   })
   const AMOUNT_CENTS = 76_543_219
   const payments = newPayments(600, AMOUNT_CENTS)
-  const send = async (from: number, to: number) => { await Promise.all(payments.slice(from, to).map(pipeline.pay)) }
+  const send = async (from: number, to: number) => {
+    await Promise.all(payments.slice(from, to).map(pipeline.pay))
+  }
   const { default: processorAdmin } = pipeline.admins
 
   await send(0, 200)
-  await Promise.all(Array.from({ length: 20 }, () => fetch(`${pipeline.stack.url}/payments`, {
-    method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"correlationId":"the-body-of-a-bad-request"'
-  })))
+  await Promise.all(
+    Array.from({ length: 20 }, () =>
+      fetch(`${pipeline.stack.url}/payments`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"correlationId":"the-body-of-a-bad-request"'
+      })
+    )
+  )
   await send(0, 50)
   await processorAdmin.setFailing(true)
   await send(200, 300)
@@ -313,7 +345,9 @@ test('logs are JSON lines, few, without ids, amounts and bodies, in good and bad
   await pipeline.redis.config('SET', 'min-replicas-to-write', '1')
   await send(500, 510)
   for (const admin of processors) await admin.setHolding(false)
-  await eventually('the worker has noticed', PATIENCE_MS, async () => (await logOf('worker-1')).includes('Redis does not do its part'))
+  await eventually('the worker has noticed', PATIENCE_MS, async () =>
+    (await logOf('worker-1')).includes('Redis does not do its part')
+  )
   await pipeline.redis.config('SET', 'min-replicas-to-write', '0')
   // And one that is gone in the middle of everything.
   void send(510, 600)
@@ -327,10 +361,16 @@ test('logs are JSON lines, few, without ids, amounts and bodies, in good and bad
   for (const part of ['gateway-1', 'gateway-2', 'worker-1', 'monitor-1']) {
     const text = await logOf(part)
     const lines = text.trimEnd().split('\n')
-    assert(lines.length >= 2 && lines.length < 80, `${part} wrote ${lines.length} lines for ${payments.length} payments`)
+    assert(
+      lines.length >= 2 && lines.length < 80,
+      `${part} wrote ${lines.length} lines for ${payments.length} payments`
+    )
     for (const line of lines) {
       const { level, time, service, pid, msg } = JSON.parse(line) as Record<string, unknown>
-      assert(typeof level === 'number' && typeof pid === 'number' && typeof service === 'string' && typeof msg === 'string', line)
+      assert(
+        typeof level === 'number' && typeof pid === 'number' && typeof service === 'string' && typeof msg === 'string',
+        line
+      )
       assert(typeof time === 'string' && time === new Date(time).toISOString(), line)
     }
     for (const { correlationId } of payments) {

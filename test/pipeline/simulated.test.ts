@@ -1,6 +1,7 @@
 // Goal: the simulation tells what the real pipeline does.
-// Method: a schedule of 12 s with a failure that is longer than payments wait, driven against the real pipeline by users of
-// this test, and simulated; the bookings per processor are compared. npm run simulate -- --compare does it for k6's runs.
+// Method: a schedule of 12 s with a failure that is longer than payments wait, driven against the real pipeline by
+// users of this test, and simulated; the bookings per processor are compared. npm run simulate -- --compare does it for
+// k6's runs.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,9 +18,15 @@ import { startTestPipeline } from '../support/pipeline.ts'
 const WELL = { delayMs: 20, failing: false }
 const FAILING = { delayMs: 20, failing: true }
 const SCHEDULE: Schedule = {
-  durationMs: 12_000, users: { from: 100, to: 100 }, amountCents: 1_990, checkEveryMs: 10_000, checkLagMs: 1_500,
+  durationMs: 12_000,
+  users: { from: 100, to: 100 },
+  amountCents: 1_990,
+  checkEveryMs: 10_000,
+  checkLagMs: 1_500,
   stages: [
-    { atMs: 0, default: WELL, fallback: WELL }, { atMs: 2_500, default: FAILING, fallback: WELL }, { atMs: 8_500, default: WELL, fallback: WELL }
+    { atMs: 0, default: WELL, fallback: WELL },
+    { atMs: 2_500, default: FAILING, fallback: WELL },
+    { atMs: 8_500, default: WELL, fallback: WELL }
   ]
 }
 const ENVIRONMENT = { FALLBACK_AFTER_MS: '2000' }
@@ -51,9 +58,18 @@ test('payments per processor are as simulated', { timeout: 60_000 }, async t => 
   await until(endMsOf(SCHEDULE))
 
   const [settledDefault, settledFallback] = await Promise.all([admins.default.state(), admins.fallback.state()]).then(
-    states => states.map(({ bookings }) => bookings))
-  const simulated = simulate(SCHEDULE, { policy: required(POLICIES['this policy']), parameters: readConfig(ROUTING_VARIABLES, ENVIRONMENT), poll: () => undefined })
-  const { differences, table } = compare(simulated, { asked, settledDefault: required(settledDefault), settledFallback: required(settledFallback) })
+    states => states.map(({ bookings }) => bookings)
+  )
+  const simulated = simulate(SCHEDULE, {
+    policy: required(POLICIES['this policy']),
+    parameters: readConfig(ROUTING_VARIABLES, ENVIRONMENT),
+    poll: () => undefined
+  })
+  const { differences, table } = compare(simulated, {
+    asked,
+    settledDefault: required(settledDefault),
+    settledFallback: required(settledFallback)
+  })
   t.diagnostic(`\n${table}`)
   // A machine that is busy with other tests is late by tenths of a second, each of which is 10 payments of 1,200.
   assert(Math.max(...differences) <= 0.05, table)

@@ -7,7 +7,15 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import {
-  chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync
 } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -46,7 +54,7 @@ describe('startStack', limits, () => {
     await postPayment(stack)
     await eventually('the payment is in the books', PATIENCE_MS, async () => {
       const response = await fetch(`${stack.url}/payments-summary`)
-      return (await response.json() as { default: { totalAmount: number } }).default.totalAmount === 19.9
+      return ((await response.json()) as { default: { totalAmount: number } }).default.totalAmount === 19.9
     })
   })
 
@@ -58,7 +66,9 @@ describe('startStack', limits, () => {
 
     const second = await startTestStack(t, { directory })
     const redis = await connectRedis(`unix:${second.redisPath}`, 'test', 5_000, createLog('test', 'silent'))
-    atEnd(t, () => { redis.disconnect() })
+    atEnd(t, () => {
+      redis.disconnect()
+    })
     assert.equal(await redis.xlen(createKeys().queue), 1)
   })
 
@@ -87,10 +97,18 @@ describe('startStack', limits, () => {
     const sentTo = createServer()
     sentTo.listen(0, '127.0.0.1')
     await once(sentTo, 'listening')
-    t.after(() => { sentTo.close() })
+    t.after(() => {
+      sentTo.close()
+    })
     const url = `http://127.0.0.1:${(sentTo.address() as AddressInfo).port}`
     const isSent = new Promise(resolve => {
-      sentTo.on('connection', socket => socket.on('error', () => undefined).on('data', data => { if (data.includes('POST /payments')) resolve(data) }))
+      sentTo.on('connection', socket =>
+        socket
+          .on('error', () => undefined)
+          .on('data', data => {
+            if (data.includes('POST /payments')) resolve(data)
+          })
+      )
     })
     const stack = await startTestStack(t, { processors: { default: url, fallback: url } })
     await postPayment(stack)
@@ -107,10 +125,14 @@ describe('startStack', limits, () => {
     assert.equal(response.status, 503)
     assert.equal(response.headers.get('content-type'), 'application/problem+json')
     assert.equal(response.headers.get('retry-after'), '1')
-    assert.equal((await response.json() as { status: number }).status, 503)
+    assert.equal(((await response.json()) as { status: number }).status, 503)
 
     await gateway.start()
-    await eventually('the gateway is back', PATIENCE_MS, async () => (await fetch(`${stack.url}/payments-summary`)).status === 200)
+    await eventually(
+      'the gateway is back',
+      PATIENCE_MS,
+      async () => (await fetch(`${stack.url}/payments-summary`)).status === 200
+    )
   })
 
   it('says which part did not come up, with the end of its log, and leaves nothing running', async t => {
@@ -120,7 +142,10 @@ describe('startStack', limits, () => {
       startTestStack(t, { directory, environment: { worker: { IN_FLIGHT_MAX: 'many' } } }),
       /worker-1 ended before it was ready \(exit code 2\)[\s\S]+IN_FLIGHT_MAX="many" is not usable/
     )
-    assert.deepEqual(childrenOf(process.pid).filter(pid => !before.has(pid)), [])
+    assert.deepEqual(
+      childrenOf(process.pid).filter(pid => !before.has(pid)),
+      []
+    )
   })
 
   it('refuses a directory whose sockets would have too long a path, and one where a Redis runs', async t => {
@@ -179,7 +204,12 @@ describe('npm start', limits, () => {
 
   it('names variables that are not usable or contradict each other before it starts anything', t => {
     const directory = newDirectory(t)
-    const { status, stderr } = runStart({ PORT: '0', MAX_AMOUNT: '-1', HEARTBEAT_MS: '5000', DATA_DIRECTORY: directory })
+    const { status, stderr } = runStart({
+      PORT: '0',
+      MAX_AMOUNT: '-1',
+      HEARTBEAT_MS: '5000',
+      DATA_DIRECTORY: directory
+    })
     assert.equal(status, 2)
     assert.match(stderr, /PORT="0" is not usable/)
     assert.match(stderr, /MAX_AMOUNT="-1" is not usable/)
@@ -209,11 +239,16 @@ describe('set-up', limits, () => {
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'setup-'))
     script = join(folder, 'script.mjs')
-    writeFileSync(script, `
+    writeFileSync(
+      script,
+      `
       console.log(process.versions.node.split('.')[0], ...process.argv.slice(2))
-      process.exitCode = 7`)
+      process.exitCode = 7`
+    )
   })
-  after(() => { rmSync(folder, { recursive: true }) })
+  after(() => {
+    rmSync(folder, { recursive: true })
+  })
 
   it('says nothing when nothing is missing, and passes arguments and exit code on', () => {
     const words = ['compose/local/setup.mjs', script, 'a b', '--c']
@@ -223,10 +258,13 @@ describe('set-up', limits, () => {
 
   it('hands SIGTERM on and waits for the script', async () => {
     const waiting = join(folder, 'waiting.mjs')
-    writeFileSync(waiting, `
+    writeFileSync(
+      waiting,
+      `
       process.on('SIGTERM', () => setTimeout(() => process.exit(9), 100))
       setInterval(() => undefined, 1000)
-      console.log('up')`)
+      console.log('up')`
+    )
     const child = spawn('node', ['compose/local/setup.mjs', '--no-servers', waiting])
     await once(child.stdout, 'data')
     child.kill('SIGTERM')
@@ -241,7 +279,8 @@ describe('set-up', limits, () => {
     writeFileSync(redis, '#!/bin/sh\necho Redis server v=6.0.16 sha=0\n')
     chmodSync(redis, 0o755)
     const { status, stdout, stderr } = spawnSync(join(bin, 'node'), ['compose/local/setup.mjs', script], {
-      encoding: 'utf8', env: { PATH: bin }
+      encoding: 'utf8',
+      env: { PATH: bin }
     })
     assert.equal(status, 2)
     assert.equal(stdout, '')
@@ -265,32 +304,57 @@ describe('set-up', limits, () => {
     }
     writeFileSync(join(bin, 'redis-server'), '#!/bin/sh\necho Redis server v=6.0.16 sha=0\n')
     chmodSync(join(bin, 'redis-server'), 0o755)
-    const run = (...words: string[]) => spawnSync(join(bin, 'node'), [join(clone, 'compose/local/setup.mjs'), ...words], { encoding: 'utf8', env: { PATH: bin } })
+    const run = (...words: string[]) =>
+      spawnSync(join(bin, 'node'), [join(clone, 'compose/local/setup.mjs'), ...words], {
+        encoding: 'utf8',
+        env: { PATH: bin }
+      })
 
     const start = run(script, '--no-install')
     assert.deepEqual({ status: start.status, stdout: start.stdout }, { status: 2, stdout: '' })
-    for (const part of [/npm packages of package-lock\.json: node_modules is missing/, /--no-install was given/, /npm ci --include=dev/, /redis-server is version 6\.0/, /apt-get install .*redis-server haproxy/]) {
+    for (const part of [
+      /npm packages of package-lock\.json: node_modules is missing/,
+      /--no-install was given/,
+      /npm ci --include=dev/,
+      /redis-server is version 6\.0/,
+      /apt-get install .*redis-server haproxy/
+    ]) {
       assert.match(start.stderr, part)
     }
     const tests = run('--tests', script, '--no-install')
     assert.equal(tests.status, 2)
-    for (const part of [/chromium is missing|chromium 120\.0 or later/, /apt-get download libfaketime/, /apt-get download prometheus/, /npm ci/]) assert.match(tests.stderr, part)
+    for (const part of [
+      /chromium is missing|chromium 120\.0 or later/,
+      /apt-get download libfaketime/,
+      /apt-get download prometheus/,
+      /npm ci/
+    ])
+      assert.match(tests.stderr, part)
     assert.equal(run('--engine', script, '--no-install').status, 2)
     assert(!existsSync(trace), 'an installer was called')
   })
 
   it('keeps --no-install from the script, and --help of npm start and npm test names it', () => {
-    const { status, stdout } = spawnSync('node', ['compose/local/setup.mjs', '--no-servers', script, 'a', '--no-install', 'b'], { encoding: 'utf8' })
+    const { status, stdout } = spawnSync(
+      'node',
+      ['compose/local/setup.mjs', '--no-servers', script, 'a', '--no-install', 'b'],
+      { encoding: 'utf8' }
+    )
     assert.deepEqual({ status, stdout }, { status: 7, stdout: '22 a b\n' })
     for (const help of ['compose/local/start.ts', 'compose/local/test.ts']) {
-      assert.match(spawnSync(process.execPath, [help, '--help'], { encoding: 'utf8' }).stdout, /-- --no-install +installs nothing/)
+      assert.match(
+        spawnSync(process.execPath, [help, '--help'], { encoding: 'utf8' }).stdout,
+        /-- --no-install +installs nothing/
+      )
     }
   })
 })
 
 async function startTestStack(t: TestContext, options: Partial<StackOptions> = {}): Promise<Stack> {
   const stack = await startStack({
-    directory: options.directory ?? newDirectory(t), processors: { default: nobody, fallback: nobody }, ...options
+    directory: options.directory ?? newDirectory(t),
+    processors: { default: nobody, fallback: nobody },
+    ...options
   })
   atEnd(t, () => stack.kill())
   return stack
@@ -316,16 +380,23 @@ type Started = {
 /** `npm start`, without npm; returns when it says that it is ready. */
 async function startReady(t: TestContext, again?: Pick<Started, 'directory' | 'environment'>): Promise<Started> {
   const directory = again?.directory ?? newDirectory(t)
-  const environment = again?.environment ??
-    startEnvironment({ PORT: String(await findFreePort()), DATA_DIRECTORY: directory })
+  const environment =
+    again?.environment ?? startEnvironment({ PORT: String(await findFreePort()), DATA_DIRECTORY: directory })
   const child = spawn(process.execPath, ['compose/local/start.ts'], { env: environment })
   atEnd(t, async () => {
     child.kill('SIGTERM')
     await exitCodeOf(child)
   })
   let text = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => { text += chunk.toString() })
-  await eventually('npm start is ready, or has ended', PATIENCE_MS, () => text.includes('Ready.') || child.exitCode !== null)
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => {
+      text += chunk.toString()
+    })
+  await eventually(
+    'npm start is ready, or has ended',
+    PATIENCE_MS,
+    () => text.includes('Ready.') || child.exitCode !== null
+  )
   assert.equal(child.exitCode, null, text)
   return { child, directory, environment, pids: childrenOf(child.pid ?? 0), output: () => text }
 }
@@ -341,7 +412,9 @@ function startEnvironment(own: Record<string, string>): Record<string, string> {
 
 function newDirectory(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'stack-'))
-  atEnd(t, () => { rmSync(directory, { recursive: true }) })
+  atEnd(t, () => {
+    rmSync(directory, { recursive: true })
+  })
   return directory
 }
 
@@ -350,7 +423,10 @@ const releases = new WeakMap<TestContext, (() => unknown)[]>()
 /** Like t.after, in reverse order: what runs in a directory ends before the directory is removed. */
 function atEnd(t: TestContext, release: () => unknown): void {
   const list = releases.get(t) ?? []
-  if (list.length === 0) t.after(async () => { for (const run of list.reverse()) await run() })
+  if (list.length === 0)
+    t.after(async () => {
+      for (const run of list.reverse()) await run()
+    })
   list.push(release)
   releases.set(t, list)
 }
@@ -372,7 +448,9 @@ function isAlive(pid: number): boolean {
 }
 
 function childrenOf(parentPid: number): number[] {
-  const pids = readdirSync('/proc').map(Number).filter(pid => pid > 0)
+  const pids = readdirSync('/proc')
+    .map(Number)
+    .filter(pid => pid > 0)
   return pids.filter(pid => statFields(pid)[1] === String(parentPid) && isAlive(pid))
 }
 

@@ -1,5 +1,5 @@
-// Goal: GET /status tells the same of the whole system whichever gateway answers, names each fault in words while it lasts and is
-// silent about it afterwards; and each fault leaves a line in the logs with the figures to act on.
+// Goal: GET /status tells the same of the whole system whichever gateway answers, names each fault in words while it
+// lasts and is silent about it afterwards; and each fault leaves a line in the logs with the figures to act on.
 // Method: the real pipeline, faults made for real, by signals and by the processors' models.
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { Client } from 'undici'
-import type { StatusBody as Told } from '../../gateway/status/render.ts'
+import type { StatusBody as Told } from '../../gateway/watching/status/render.ts'
 import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { newPayment, newPayments } from '../support/payments.ts'
 import { startTestPipeline } from '../support/pipeline.ts'
@@ -76,27 +76,56 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
     await pipeline.untilSettled()
     const { default: books } = await pipeline.summary()
 
-    const [one, other] = await eventually('both gateways know all of it', PATIENCE_MS, async () => {
-      const both = await Promise.all(gateways.map(async client => JSON.parse((await ask(client, '/status')).text) as Told))
-      return both.every(({ problems, accepting, processors }) =>
-        problems.length === 0 && accepting.answers.accepted === 32 && processors.default.answers.booked === 32) ? both : false
-    }) as [Told, Told]
+    const [one, other] = (await eventually('both gateways know all of it', PATIENCE_MS, async () => {
+      const both = await Promise.all(
+        gateways.map(async client => JSON.parse((await ask(client, '/status')).text) as Told)
+      )
+      return both.every(
+        ({ problems, accepting, processors }) =>
+          problems.length === 0 && accepting.answers.accepted === 32 && processors.default.answers.booked === 32
+      )
+        ? both
+        : false
+    })) as [Told, Told]
     assert.deepEqual([one.answeredBy, other.answeredBy], ['gateway-1', 'gateway-2'])
     for (const told of [one, other]) {
       assert(told.isCurrent && told.isPolled)
       assert.deepEqual(told.accepting.answers, { accepted: 32, duplicate: 3, conflict: 0, invalid: 0, refused: 0 })
       const { p50Ms, p99Ms, count } = told.accepting.latency
-      assert(count === 35 && p50Ms !== null && p99Ms !== null && p50Ms > 0 && p50Ms <= p99Ms, JSON.stringify(told.accepting.latency))
-      assert.deepEqual(told.processors.default.settled, { payments: books.requests, amount: books.cents / 100, fees: Math.round(books.cents * 0.05) / 100 })
+      assert(
+        count === 35 && p50Ms !== null && p99Ms !== null && p50Ms > 0 && p50Ms <= p99Ms,
+        JSON.stringify(told.accepting.latency)
+      )
+      assert.deepEqual(told.processors.default.settled, {
+        payments: books.requests,
+        amount: books.cents / 100,
+        fees: Math.round(books.cents * 0.05) / 100
+      })
       assert.deepEqual(told.processors.fallback.settled, { payments: 0, amount: 0, fees: 0 })
       assert.equal(told.money.settled, books.cents / 100)
       assert.equal(told.money.allOnFallback.fees, Math.round(books.cents * 0.15) / 100)
-      assert.deepEqual(told.processors.default.breakers.map(({ worker, state }) => ({ worker, state })), [{ worker: 'worker-1', state: 'CLOSED' }])
+      assert.deepEqual(
+        told.processors.default.breakers.map(({ worker, state }) => ({ worker, state })),
+        [{ worker: 'worker-1', state: 'CLOSED' }]
+      )
       assert.equal(told.processors.default.successRate, 1)
       assert.equal(told.processors.default.health?.failing, false)
-      assert.deepEqual(told.queue, { unsettled: 0, waiting: 0, inFlight: 0, oldestSeconds: null, oldestWaitingSeconds: null, deadLetters: 0 })
-      assert.deepEqual(told.gateways.map(({ label, isAlive }) => ({ label, isAlive })), [1, 2].map(n => ({ label: `gateway-${n}`, isAlive: true })))
-      assert.deepEqual([told.workers.map(({ label }) => label), told.monitors.map(({ label }) => label)], [['worker-1'], ['monitor-1']])
+      assert.deepEqual(told.queue, {
+        unsettled: 0,
+        waiting: 0,
+        inFlight: 0,
+        oldestSeconds: null,
+        oldestWaitingSeconds: null,
+        deadLetters: 0
+      })
+      assert.deepEqual(
+        told.gateways.map(({ label, isAlive }) => ({ label, isAlive })),
+        [1, 2].map(n => ({ label: `gateway-${n}`, isAlive: true }))
+      )
+      assert.deepEqual(
+        [told.workers.map(({ label }) => label), told.monitors.map(({ label }) => label)],
+        [['worker-1'], ['monitor-1']]
+      )
       assert.equal(told.preferred.processor, 'default')
       assert(told.redis.usedBytes > 500_000)
     }
@@ -106,7 +135,10 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
     const [client] = gateways as [Client]
     const { headers } = await ask(client, '/status')
     assert.deepEqual([headers['content-type'], headers['cache-control']], ['application/json', 'no-store'])
-    assert.deepEqual([(await ask(client, '/status', 'POST')).code, (await ask(client, '/status', 'HEAD')).code], [405, 405])
+    assert.deepEqual(
+      [(await ask(client, '/status', 'POST')).code, (await ask(client, '/status', 'HEAD')).code],
+      [405, 405]
+    )
   })
 
   it('is closed where clients connect if STATUS=closed, and told at the internal address', async () => {
@@ -114,7 +146,11 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
     after(() => rm(own, { recursive: true, force: true }))
     const [publicPath, internalPath] = [join(own, 'http.sock'), join(own, 'metrics.sock')]
     const gateway = startService('gateway', {
-      REDIS_URL: `unix:${stack.redisPath}`, LISTEN: `unix:${publicPath}`, METRICS_LISTEN: `unix:${internalPath}`, STATUS: 'closed', GATEWAY_NAME: 'closed'
+      REDIS_URL: `unix:${stack.redisPath}`,
+      LISTEN: `unix:${publicPath}`,
+      METRICS_LISTEN: `unix:${internalPath}`,
+      STATUS: 'closed',
+      GATEWAY_NAME: 'closed'
     })
     await gateway.untilLogged('ready')
     const [outside, inside] = [clientOf(publicPath), clientOf(internalPath)]
@@ -123,16 +159,24 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
     gateway.kill('SIGTERM')
     await gateway.exited
     // Who leaves on purpose is not missed.
-    assert.deepEqual((await redis.hkeys(keys.reports)).filter(name => name.startsWith('closed')), [])
+    assert.deepEqual(
+      (await redis.hkeys(keys.reports)).filter(name => name.startsWith('closed')),
+      []
+    )
   })
 
   it('says that default fails, then that both do, and what waits', async () => {
     await admins.default.setFailing(true)
     await payMany(5)
-    await untilTold(/^The default processor fails: its breaker is (OPEN|HALF_OPEN) at worker-1 since \d\d:\d\d:\d\d UTC, .*wait for it/)
+    await untilTold(
+      /^The default processor fails: its breaker is (OPEN|HALF_OPEN) at worker-1 since \d\d:\d\d:\d\d UTC, .*wait for it/
+    )
     await admins.fallback.setFailing(true)
     await payMany(5)
-    await untilTold(/^Both processors fail: payments are accepted and wait\./, /^\d+ payments wait in the queue, the oldest for /)
+    await untilTold(
+      /^Both processors fail: payments are accepted and wait\./,
+      /^\d+ payments wait in the queue, the oldest for /
+    )
     const { queue, processors } = await status()
     assert(queue.waiting > 0 && (queue.oldestWaitingSeconds ?? 0) > 1, JSON.stringify(queue))
     assert((processors.default.successRate ?? 0) < 1)
@@ -152,9 +196,14 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
     for (const part of dead) part.kill('SIGKILL')
     await Promise.all(dead.map(part => part.exited))
     await untilTold(
-      /^1 dead letter waits:/, /^No worker lives: payments are accepted and wait/, /^worker-1 has shown no sign of life for .* 7 payments it has will be taken over/,
+      /^1 dead letter waits:/,
+      /^No worker lives: payments are accepted and wait/,
+      /^worker-1 has shown no sign of life for .* 7 payments it has will be taken over/,
       /^A payment that was accepted \d+ s ago is still in flight: its outcome is open/,
-      /^Nobody polls the health of the processors/, /^monitor-1 has shown no sign of life/, /^gateway-2 has shown no sign of life/)
+      /^Nobody polls the health of the processors/,
+      /^monitor-1 has shown no sign of life/,
+      /^gateway-2 has shown no sign of life/
+    )
     for (const part of dead) await part.start()
     await admins.default.setHolding(false)
     await pipeline.untilSettled()
@@ -165,7 +214,10 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
   it('says that Redis is full, and who refuses', async () => {
     await redis.config('SET', 'maxmemory', '1mb')
     assert.equal((await pipeline.pay(newPayment())).status, 503)
-    await untilTold(/^Redis is full, \d+\.\d MB of 1\.0 MB: new payments get 503/, /^gateway-[12] refuses payments with 503 since .*: The queue is out of memory\.$/)
+    await untilTold(
+      /^Redis is full, \d+\.\d MB of 1\.0 MB: new payments get 503/,
+      /^gateway-[12] refuses payments with 503 since .*: The queue is out of memory\.$/
+    )
     await redis.config('SET', 'maxmemory', '0')
     // Through both gateways, which balance by turns.
     for (let times = 0; times < 4; times++) await pipeline.pay(newPayment())
@@ -175,7 +227,10 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
   it('says that Redis is not set up to keep what it is given', async () => {
     await redis.config('SET', 'maxmemory-policy', 'allkeys-lru')
     await redis.config('SET', 'appendonly', 'no')
-    await untilTold(/^Redis keeps no append-only log: /, /^Redis may forget payments when it is full: its maxmemory-policy is allkeys-lru\./)
+    await untilTold(
+      /^Redis keeps no append-only log: /,
+      /^Redis may forget payments when it is full: its maxmemory-policy is allkeys-lru\./
+    )
     await redis.config('SET', 'maxmemory-policy', 'noeviction')
     await redis.config('SET', 'appendonly', 'yes')
     await untilWell()
@@ -198,19 +253,36 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
     await part.exited
     await untilTold(/^Redis does not answer/)
     await part.start()
-    await eventually('payments are accepted again', PATIENCE_MS, async () => (await pipeline.pay(newPayment())).status === 202)
+    await eventually(
+      'payments are accepted again',
+      PATIENCE_MS,
+      async () => (await pipeline.pay(newPayment())).status === 202
+    )
     await pipeline.untilSettled()
     await untilWell()
   })
 
   it('each fault left a line in the logs, with the figures to act on', async () => {
     const worker = await logOf('worker-1')
-    const gateway = [...await logOf('gateway-1'), ...await logOf('gateway-2')]
+    const gateway = [...(await logOf('gateway-1')), ...(await logOf('gateway-2'))]
     const monitor = await logOf('monitor-1')
-    assertLogged(worker, 'breaker opened', { processor: 'string', inFlight: 'number', waiting: 'number', lastTrouble: 'string' })
-    assertLogged(worker, 'breaker closed', { processor: 'string', inFlight: 'number', waiting: 'number', afterMs: 'number' })
+    assertLogged(worker, 'breaker opened', {
+      processor: 'string',
+      inFlight: 'number',
+      waiting: 'number',
+      lastTrouble: 'string'
+    })
+    assertLogged(worker, 'breaker closed', {
+      processor: 'string',
+      inFlight: 'number',
+      waiting: 'number',
+      afterMs: 'number'
+    })
     assertLogged(worker, 'dead letter', { entryId: 'string', processor: 'string', reason: 'string' })
-    assert.equal(assertLogged(worker, 'took over from a dead worker', { deadWorker: 'string', reclaimed: 'number' }).reclaimed, 7)
+    assert.equal(
+      assertLogged(worker, 'took over from a dead worker', { deadWorker: 'string', reclaimed: 'number' }).reclaimed,
+      7
+    )
     assertLogged(worker, 'preferred processor changed', { preferred: 'string' })
     assertLogged(monitor, 'preferred processor changed', { preferred: 'string', default: 'object', fallback: 'object' })
     assertLogged(gateway, 'refusing payments', { reason: 'string' })
@@ -224,7 +296,10 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
 
 async function logOf(part: string): Promise<LogLine[]> {
   const text = await readFile(stack.part(part).logPath, 'utf8')
-  return text.trimEnd().split('\n').map(line => JSON.parse(line) as LogLine)
+  return text
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line) as LogLine)
 }
 
 function assertLogged(lines: readonly LogLine[], msg: string, fields: Record<string, string>): LogLine {

@@ -1,7 +1,7 @@
-// Goal: npm run top shows a running system: anew every second in a terminal, which it gives back as it was; once, for people and
-// for scripts, with an exit code that tells how things are; and it says so when the system can't be reached, and goes on when it can.
-// Method: the command as a process against a real pipeline, in a pseudo-terminal of util-linux's script; what it writes is taken apart
-// at the frames' beginnings.
+// Goal: npm run top shows a running system: anew every second in a terminal, which it gives back as it was; once, for
+// people and for scripts, with an exit code that tells how things are; and it says so when the system can't be reached,
+// and goes on when it can. Method: the command as a process against a real pipeline, in a pseudo-terminal of
+// util-linux's script; what it writes is taken apart at the frames' beginnings.
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,7 +17,7 @@ import { findFreePort } from '../../compose/local/ports.ts'
 
 const pipeline = await startTestPipeline()
 const { stack, admins, redis, keys } = pipeline
-const COMMAND = join(import.meta.dirname, '../../gateway/commands/top.ts')
+const COMMAND = join(import.meta.dirname, '../../gateway/watching/top.ts')
 const ESC = '\x1b'
 const HOME = `${ESC}[H`
 const ENTERED = `${ESC}[?1049h${ESC}[?25l`
@@ -27,9 +27,14 @@ type Ended = { code: number; stdout: string; stderr: string }
 
 function run(args: string[], environment: Record<string, string> = {}): Promise<Ended> {
   return new Promise(done => {
-    execFile(process.execPath, [COMMAND, ...args], { env: { PATH: process.env.PATH, ...environment } }, (error, stdout, stderr) => {
-      done({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr })
-    })
+    execFile(
+      process.execPath,
+      [COMMAND, ...args],
+      { env: { PATH: process.env.PATH, ...environment } },
+      (error, stdout, stderr) => {
+        done({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr })
+      }
+    )
   })
 }
 
@@ -37,16 +42,25 @@ function run(args: string[], environment: Record<string, string> = {}): Promise<
 function inTerminal(address: string, environment: Record<string, string> = {}) {
   const line = `stty cols 80 rows 24; ${process.execPath} ${COMMAND} ${address}; echo "ended with $?"; stty -a`
   // -e: with the exit code; -f: written at once; -q: nothing of its own.
-  const child = spawn('script', ['-qefc', line, '/dev/null'], { env: { PATH: process.env.PATH, SHELL: '/bin/sh', TERM: 'xterm', ...environment }, stdio: ['pipe', 'pipe', 'inherit'] })
-  after(() => { child.kill('SIGKILL') })
+  const child = spawn('script', ['-qefc', line, '/dev/null'], {
+    env: { PATH: process.env.PATH, SHELL: '/bin/sh', TERM: 'xterm', ...environment },
+    stdio: ['pipe', 'pipe', 'inherit']
+  })
+  after(() => {
+    child.kill('SIGKILL')
+  })
   let output = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => { output += text })
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+  })
   const closed = once(child, 'close')
   return {
     output: () => output,
     /** All that was drawn, as a person sees it. */
     frames: () => output.split(HOME).slice(1).map(stripVTControlCharacters),
-    type: (keys: string) => { child.stdin.write(keys) },
+    type: (keys: string) => {
+      child.stdin.write(keys)
+    },
     async ended() {
       await closed
       return output
@@ -61,21 +75,33 @@ describe('npm run top', { timeout: STUCK_AFTER_MS }, () => {
     await isWell()
     assert.equal((await pipeline.pay(newPayment())).status, 202)
     await pipeline.untilSettled()
-    const addresses = [stack.url, String(pipeline.port), `localhost:${pipeline.port}`, `unix:${join(dirname(stack.redisPath), 'gateway-1.sock')}`]
+    const addresses = [
+      stack.url,
+      String(pipeline.port),
+      `localhost:${pipeline.port}`,
+      `unix:${join(dirname(stack.redisPath), 'gateway-1.sock')}`
+    ]
     for (const address of addresses) {
       const { code, stdout } = await run([address, '--once'])
       assert.equal(code, 0, stdout)
       assert.match(stdout, /^Payment pipeline .*told by gateway-[12]\nAll is well\.\n/)
-      for (const name of ['default', 'fallback', 'gateway-1', 'gateway-2', 'worker-1', 'monitor-1', 'redis memory']) assert(stdout.includes(`\n${name}`), name)
+      for (const name of ['default', 'fallback', 'gateway-1', 'gateway-2', 'worker-1', 'monitor-1', 'redis memory'])
+        assert(stdout.includes(`\n${name}`), name)
       assert(!stdout.includes(ESC))
     }
     const without = await run([], { PORT: String(pipeline.port) })
-    assert.deepEqual([without.code, without.stdout.split('\n')[1]], [0, 'All is well.'], 'no terminal: once, at the port in PORT')
+    assert.deepEqual(
+      [without.code, without.stdout.split('\n')[1]],
+      [0, 'All is well.'],
+      'no terminal: once, at the port in PORT'
+    )
   })
 
   it('for scripts: what GET /status answers, in one line', async () => {
     const { body } = await pipeline.get('/status')
-    const server = createServer((_, response) => { response.end(body) }).listen(0, '127.0.0.1')
+    const server = createServer((_, response) => {
+      response.end(body)
+    }).listen(0, '127.0.0.1')
     after(() => server.close())
     await once(server, 'listening')
     const { code, stdout } = await run([String((server.address() as AddressInfo).port), '--once', '--json'])
@@ -97,7 +123,11 @@ describe('npm run top', { timeout: STUCK_AFTER_MS }, () => {
     await redis.del(keys.deadLetters)
 
     const port = await findFreePort()
-    assert.deepEqual(await run([String(port), '--once']), { code: 2, stdout: '', stderr: `top: nothing listens at http://localhost:${port}\n` })
+    assert.deepEqual(await run([String(port), '--once']), {
+      code: 2,
+      stdout: '',
+      stderr: `top: nothing listens at http://localhost:${port}\n`
+    })
     assert.match((await run([admins.default.url, '--once'])).stderr, /answers 404 to GET \/status/)
     assert.match((await run(['http://host/path'])).stderr, /is no address/)
     assert.match((await run(['--help'])).stdout, /Exit codes of --once: 0 all is well/)
@@ -110,7 +140,9 @@ describe('npm run top', { timeout: STUCK_AFTER_MS }, () => {
     await admins.default.setFailing(true)
     await admins.fallback.setFailing(true)
     for (let count = 0; count < 5; count++) await pipeline.pay(newPayment())
-    await eventually('it tells', PATIENCE_MS, () => terminal.frames().some(frame => /PROBLEMS?:\r\n\* Both processors fail/.test(frame)))
+    await eventually('it tells', PATIENCE_MS, () =>
+      terminal.frames().some(frame => /PROBLEMS?:\r\n\* Both processors fail/.test(frame))
+    )
     await admins.default.setFailing(false)
     await admins.fallback.setFailing(false)
     await pipeline.untilSettled()
@@ -136,14 +168,24 @@ describe('npm run top', { timeout: STUCK_AFTER_MS }, () => {
     const haproxy = stack.part('haproxy')
     haproxy.kill('SIGKILL')
     await haproxy.exited
-    const told = await eventually('it tells', PATIENCE_MS, () => terminal.frames().find(frame => frame.includes('NOT REACHED')))
-    assert.match(told, /^Payment[^]*NOT REACHED since \d\d:\d\d:\d\d UTC: nothing listens at [^]*The\s+figures below are of \d\d:\d\d:\d\d UTC, the last that[^]*worker-1/)
+    const told = await eventually('it tells', PATIENCE_MS, () =>
+      terminal.frames().find(frame => frame.includes('NOT REACHED'))
+    )
+    assert.match(
+      told,
+      /^Payment[^]*NOT REACHED since \d\d:\d\d:\d\d UTC: nothing listens at [^]*The\s+figures below are of \d\d:\d\d:\d\d UTC, the last that[^]*worker-1/
+    )
     await haproxy.start()
     const seenCount = terminal.frames().length
-    await eventually('it is back', PATIENCE_MS, () => terminal.frames().slice(seenCount).some(frame => frame.includes('All is well.')))
+    await eventually('it is back', PATIENCE_MS, () =>
+      terminal
+        .frames()
+        .slice(seenCount)
+        .some(frame => frame.includes('All is well.'))
+    )
     terminal.type('\x03')
     const output = await terminal.ended()
     assert(output.includes(`${LEFT}ended with 0\r\n`), output)
-    assert(!(/<ESC>\[[0-9;]*m/.exec(output.replaceAll(ESC, '<ESC>'))))
+    assert(!/<ESC>\[[0-9;]*m/.exec(output.replaceAll(ESC, '<ESC>')))
   })
 })

@@ -1,5 +1,6 @@
 // Goal: a connection is usable as soon as Redis is, also when Redis took its time to load and had no idea for how long.
-// Method: a real Redis whose log begins with many slow small writes and ends with a large one, so that at first it estimates hours.
+// Method: a real Redis whose log begins with many slow small writes and ends with a large one, so that at first it
+// estimates hours.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -20,8 +21,25 @@ test('a Redis that has loaded its log is used at once', async () => {
   const socket = join(directory, 'redis.sock')
   after(() => rm(directory, { recursive: true, force: true }))
   const start = (...args: string[]) => {
-    const server = spawn('redis-server', ['--port', '0', '--unixsocket', socket, '--dir', directory, '--save', '', '--appendonly', 'yes', '--appendfsync', 'no', ...args],
-      { stdio: 'ignore' })
+    const server = spawn(
+      'redis-server',
+      [
+        '--port',
+        '0',
+        '--unixsocket',
+        socket,
+        '--dir',
+        directory,
+        '--save',
+        '',
+        '--appendonly',
+        'yes',
+        '--appendfsync',
+        'no',
+        ...args
+      ],
+      { stdio: 'ignore' }
+    )
     after(() => server.kill('SIGKILL'))
     return server
   }
@@ -39,10 +57,16 @@ test('a Redis that has loaded its log is used at once', async () => {
   // Asks without waiting for anything, to know when Redis was ready.
   const asking = new Redis(socket, { enableReadyCheck: false, retryStrategy: () => 50 })
   asking.on('error', () => undefined)
-  after(() => { asking.disconnect() })
-  const isLoading = () => asking.ping().then(() => false, (error: unknown) => String(error).includes('LOADING'))
+  after(() => {
+    asking.disconnect()
+  })
+  const isLoading = () =>
+    asking.ping().then(
+      () => false,
+      (error: unknown) => String(error).includes('LOADING')
+    )
   await eventually('Redis loads', PATIENCE_MS, isLoading)
-  await eventually('Redis has loaded', PATIENCE_MS, async () => !await isLoading())
+  await eventually('Redis has loaded', PATIENCE_MS, async () => !(await isLoading()))
   const loadedAtMs = performance.now()
   const redis = await connecting
   const lateMs = performance.now() - loadedAtMs

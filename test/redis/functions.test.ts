@@ -25,7 +25,10 @@ test('accept appends in order and stops at the limit', async () => {
   assert.deepEqual(await functions.accept(payments.slice(3), 4), ['accepted', 'full'])
   assert.deepEqual(await functions.accept([newPayment()], 4), ['full'])
   const { payments: taken } = await functions.take('worker', AT_DEFAULT, 10)
-  assert.deepEqual(taken.map(payment => payment.correlationId), payments.slice(0, 4).map(payment => payment.correlationId))
+  assert.deepEqual(
+    taken.map(payment => payment.correlationId),
+    payments.slice(0, 4).map(payment => payment.correlationId)
+  )
   assert.equal(await redis.xlen(keys.queue), 4)
 })
 
@@ -36,7 +39,10 @@ test('take records the choice in the same step and hands out each payment once',
   const { payments, newestEntryId } = await functions.take('worker', AT_DEFAULT, 10)
   const taken = first(payments)
   assert.equal(payments.length, 1)
-  assert.deepEqual({ ...taken }, { ...payment, ...AT_DEFAULT, entryId: taken.entryId, record: 'default 2026-11-21T07:48:20.123Z worker #1' })
+  assert.deepEqual(
+    { ...taken },
+    { ...payment, ...AT_DEFAULT, entryId: taken.entryId, record: 'default 2026-11-21T07:48:20.123Z worker #1' }
+  )
   assert.equal(newestEntryId, taken.entryId)
   assert.equal(await redis.hget(keys.inFlight, taken.entryId), taken.record)
   assert.deepEqual((await functions.take('other', AT_FALLBACK, 10)).payments, [])
@@ -76,7 +82,10 @@ test('take leaves as many as it is told to, and says how many wait', async () =>
   assert.deepEqual(await take(10, 7), [1, 7])
   assert.deepEqual(await take(10, 7), [0, 7])
   // What was refused waits as well, and goes first.
-  const { payments: [refused], waitingCount } = await functions.take('worker', AT_DEFAULT, 1)
+  const {
+    payments: [refused],
+    waitingCount
+  } = await functions.take('worker', AT_DEFAULT, 1)
   assert.equal(waitingCount, 6)
   assert.equal(await functions.release([required(refused)]), 1)
   assert.deepEqual(await take(10, 6), [1, 6])
@@ -89,7 +98,10 @@ test('settle counts a payment once, whoever asks, and removes it everywhere', as
   const { payments } = await functions.take('worker', AT_DEFAULT, 10)
   assert.equal(await functions.settle('default', payments), 3)
   assert.equal(await functions.settle('default', payments), 0)
-  assert.deepEqual(await functions.sumOfAll(), { default: { requests: 3n, cents: 750n }, fallback: { requests: 0n, cents: 0n } })
+  assert.deepEqual(await functions.sumOfAll(), {
+    default: { requests: 3n, cents: 750n },
+    fallback: { requests: 0n, cents: 0n }
+  })
   assert.equal(await redis.xlen(keys.queue), 0)
   assert.equal(await redis.exists(keys.inFlight), 0)
   assert.equal((await redis.xpending(keys.queue, WORKER_GROUP))[0], 0)
@@ -127,14 +139,19 @@ test('settle with the same payment twice is refused and changes nothing', async 
   const { functions } = await isolate()
   await functions.accept([newPayment()], 100)
   const { payments } = await functions.take('worker', AT_DEFAULT, 10)
-  await assert.rejects(functions.settle('default', [first(payments), first(payments)]), error => replyErrorCode(error) === 'REPEATED')
+  await assert.rejects(
+    functions.settle('default', [first(payments), first(payments)]),
+    error => replyErrorCode(error) === 'REPEATED'
+  )
   assert.equal(await functions.settle('default', payments), 1)
 })
 
 test('a released payment is free for any worker and either processor, before newer ones', async () => {
   const { keys, functions } = await isolate()
   await functions.accept(newPayments(2), 100)
-  const { payments: [refused] } = await functions.take('worker-a', AT_DEFAULT, 1)
+  const {
+    payments: [refused]
+  } = await functions.take('worker-a', AT_DEFAULT, 1)
   assert(refused)
   assert.equal(await functions.release([refused]), 1)
   assert.equal(await redis.hexists(keys.inFlight, refused.entryId), 0)
@@ -145,7 +162,7 @@ test('a released payment is free for any worker and either processor, before new
   assert.equal(first(payments).processor, 'fallback')
   // The refusal arrives again, for example after a lost reply: the new choice stands.
   assert.equal(await functions.release([refused]), 0)
-  assert.match(await redis.hget(keys.inFlight, refused.entryId) ?? '', /^fallback /)
+  assert.match((await redis.hget(keys.inFlight, refused.entryId)) ?? '', /^fallback /)
 })
 
 test('a reclaimed payment stays at its processor: its former worker can settle it, but not release or bury it', async () => {
@@ -153,8 +170,14 @@ test('a reclaimed payment stays at its processor: its former worker can settle i
   await functions.accept(newPayments(2), 100)
   const { payments: frozen } = await functions.take('worker-a', AT_DEFAULT, 10)
   const { payments: reclaimed } = await functions.reclaim('worker-b', await functions.pending('worker-a', 10))
-  assert.deepEqual(reclaimed.map(payment => payment.record), frozen.map(payment => `${payment.record} unresolved`))
-  assert.deepEqual(reclaimed.map(payment => payment.correlationId), frozen.map(payment => payment.correlationId))
+  assert.deepEqual(
+    reclaimed.map(payment => payment.record),
+    frozen.map(payment => `${payment.record} unresolved`)
+  )
+  assert.deepEqual(
+    reclaimed.map(payment => payment.correlationId),
+    frozen.map(payment => payment.correlationId)
+  )
 
   assert.equal(await functions.release(frozen), 0)
   assert.equal(await functions.bury(first(frozen), 'status 400'), false)
@@ -165,14 +188,24 @@ test('a reclaimed payment stays at its processor: its former worker can settle i
 
   assert.equal(await functions.settle('default', frozen), 2)
   assert.equal(await functions.settle('default', reclaimed), 0)
-  assert.deepEqual((await functions.reclaim('worker-d', frozen.map(payment => payment.entryId))).payments, [])
+  assert.deepEqual(
+    (
+      await functions.reclaim(
+        'worker-d',
+        frozen.map(payment => payment.entryId)
+      )
+    ).payments,
+    []
+  )
   assert.equal(await redis.exists(keys.inFlight), 0)
 })
 
 test('bury moves a payment to the dead letters with what is needed to judge it', async () => {
   const { keys, functions } = await isolate()
   await functions.accept([newPayment(777)], 100)
-  const { payments: [refused] } = await functions.take('worker', AT_DEFAULT, 1)
+  const {
+    payments: [refused]
+  } = await functions.take('worker', AT_DEFAULT, 1)
   assert(refused)
   assert.equal(await functions.bury(refused, 'status 400'), false, 'the other processor was not asked')
   const last = required(await functions.passOn(refused, 'worker', AT_FALLBACK))
@@ -183,7 +216,16 @@ test('bury moves a payment to the dead letters with what is needed to judge it',
   assert.equal(await functions.bury(last, 'status 400'), false)
   const letters = await redis.xrange(keys.deadLetters, '-', '+')
   assert.deepEqual(letters[0]?.[1], [
-    'correlationId', refused.correlationId, 'cents', '777', 'accepted', refused.entryId, 'attempt', last.record, 'reason', 'status 400'
+    'correlationId',
+    refused.correlationId,
+    'cents',
+    '777',
+    'accepted',
+    refused.entryId,
+    'attempt',
+    last.record,
+    'reason',
+    'status 400'
   ])
   assert.equal(letters.length, 1)
   assert.equal(await redis.xlen(keys.queue), 0)
@@ -204,7 +246,10 @@ test('a heartbeat finds the workers that have none, and only a worker without pa
   assert.deepEqual((await beat()).deadWorkers, ['dead', 'late'])
 
   assert.equal(await functions.retire('dead'), false)
-  await functions.reclaim('alive', payments.map(payment => payment.entryId))
+  await functions.reclaim(
+    'alive',
+    payments.map(payment => payment.entryId)
+  )
   assert.deepEqual(await beat(), { pendingCount: 1, workerCount: 1, deadWorkers: ['dead', 'late'] })
   assert.equal(await functions.retire('dead'), true)
   assert.deepEqual((await beat()).deadWorkers, ['late'])
@@ -235,7 +280,11 @@ test('a library that Redis has lost is loaded again by the next call', async () 
 })
 
 test('libraries of two versions live side by side', async () => {
-  await redis.call('FUNCTION', 'LOAD', `#!lua name=payments_older\nredis.register_function('accept_older', function() return 'older' end)`)
+  await redis.call(
+    'FUNCTION',
+    'LOAD',
+    `#!lua name=payments_older\nredis.register_function('accept_older', function() return 'older' end)`
+  )
   await loadLibrary(redis)
   const libraries = JSON.stringify(await redis.call('FUNCTION', 'LIST', 'LIBRARYNAME', 'payments_*'))
   assert(libraries.includes('payments_older') && libraries.includes(`payments_${LIBRARY_VERSION}`))

@@ -50,7 +50,9 @@ test('find follows a payment through its life', async () => {
   assert.deepEqual(await find(), { status: 'in-flight', cents: 1_990, ...AT_DEFAULT })
   await functions.release(payments)
   assert.deepEqual(await find(), { status: 'queued', cents: 1_990 })
-  const { payments: [taken] } = await functions.take('worker', AT_DEFAULT, 1)
+  const {
+    payments: [taken]
+  } = await functions.take('worker', AT_DEFAULT, 1)
   await functions.settle('default', [{ ...required(taken), requestedAtMs: 5 }])
   assert.deepEqual(await find(), { status: 'settled', cents: 1_990, processor: 'default', requestedAtMs: 5 })
 })
@@ -63,7 +65,9 @@ async function refuse(functions: Functions, taken: TakenPayment): Promise<void> 
 
 async function deadLetterOf(functions: Functions, payment: ReturnType<typeof newPayment>) {
   await functions.accept([payment], 100)
-  const { payments: [taken] } = await functions.take('worker', AT_DEFAULT, 1)
+  const {
+    payments: [taken]
+  } = await functions.take('worker', AT_DEFAULT, 1)
   await refuse(functions, required(taken))
   const letter = required((await functions.deadLetters(10)).at(-1))
   assert(letter.kind === 'payment')
@@ -95,7 +99,12 @@ test('an id of an older period is known as long as that is remembered', async ()
   const digits = digitsOf(payment.correlationId)
   await redis.hset(`${keys.idNodes}${older.name}:${digits.slice(-3)}`, digits.slice(0, 29), '1990 d5')
   assert.deepEqual(await functions.accept([payment], 100), ['duplicate'])
-  assert.deepEqual(await functions.find(payment.correlationId), { status: 'settled', cents: 1_990, processor: 'default', requestedAtMs: 5 })
+  assert.deepEqual(await functions.find(payment.correlationId), {
+    status: 'settled',
+    cents: 1_990,
+    processor: 'default',
+    requestedAtMs: 5
+  })
   assert.deepEqual(await redis.hkeys(keys.idPeriods), [older.name, periodFrom(nowMs, 0, 24).name])
 })
 
@@ -106,7 +115,10 @@ test('a changed retention forgets no id, whichever way it changes and whoever ru
   for (const [index, gateway] of gateways.entries()) {
     assert.deepEqual(await gateway.accept([required(accepted[index])], 100), ['accepted'])
     for (const other of gateways) {
-      assert.deepEqual(await other.accept(accepted.slice(0, index + 1), 100), Array<string>(index + 1).fill('duplicate'))
+      assert.deepEqual(
+        await other.accept(accepted.slice(0, index + 1), 100),
+        Array<string>(index + 1).fill('duplicate')
+      )
     }
   }
   // And each is remembered for as long as the gateway that accepted it was told.
@@ -120,7 +132,10 @@ test('a changed retention forgets no id, whichever way it changes and whoever ru
 test('the ids that version 0.1 remembered are found after an upgrade, also with another retention', async () => {
   const { keys, functions } = await isolate()
   const [payment, other] = [newPayment(), newPayment()]
-  for (const [each, start, forgottenMs] of [[payment, '2026-11-20T00', Date.now() + 3_600_000], [other, '2026-11-21T00', Date.now() + 90_000_000]] as const) {
+  for (const [each, start, forgottenMs] of [
+    [payment, '2026-11-20T00', Date.now() + 3_600_000],
+    [other, '2026-11-21T00', Date.now() + 90_000_000]
+  ] as const) {
     const digits = digitsOf(each.correlationId)
     await redis.hset(`${keys.idNodes}${start}:${digits.slice(-3)}`, digits.slice(0, 29), '1990 1795247300123-0')
     await redis.pexpireat(`${keys.idNodes}${start}:${digits.slice(-3)}`, forgottenMs)
@@ -142,10 +157,14 @@ test('they are all found, too, if the first service that looked for them died ov
   }
   // Its first call is carried out, and no other.
   let callCount = 0
-  const dying = Object.create(redis, { call: { value: async (...words: [string]) => {
-    if (++callCount === 1) await redis.call(...words)
-    throw new Error('killed')
-  } } }) as typeof redis
+  const dying = Object.create(redis, {
+    call: {
+      value: async (...words: [string]) => {
+        if (++callCount === 1) await redis.call(...words)
+        throw new Error('killed')
+      }
+    }
+  }) as typeof redis
   await assert.rejects(adoptIdPeriods(dying, keys), /killed/)
   await adoptIdPeriods(redis, keys)
   assert.deepEqual(await functions.accept(payments, 100), ['duplicate', 'duplicate', 'duplicate'])
@@ -162,10 +181,23 @@ test('periods that are forgotten are dropped when the next one begins', async ()
 test('a node that is full goes on in finer ones, which are found and packed as well', async () => {
   const { keys, functions } = await isolate()
   // All with the same last four digits, so that the first two nodes on their way are full.
-  const payments = newPayments(1_100).map(payment => ({ ...payment, correlationId: `${payment.correlationId.slice(0, 32)}abcd` }))
+  const payments = newPayments(1_100).map(payment => ({
+    ...payment,
+    correlationId: `${payment.correlationId.slice(0, 32)}abcd`
+  }))
   for (let at = 0; at < payments.length; at += 100) await functions.accept(payments.slice(at, at + 100), 10_000)
-  const lengths = await Promise.all((await redis.keys(keys.idsPattern)).map(async node => [node.slice(node.lastIndexOf(':') + 1), await redis.hlen(node)] as const))
-  assert.deepEqual(lengths.filter(([, length]) => length === 512).map(([digits]) => digits).sort(), ['abcd', 'bcd'])
+  const lengths = await Promise.all(
+    (await redis.keys(keys.idsPattern)).map(
+      async node => [node.slice(node.lastIndexOf(':') + 1), await redis.hlen(node)] as const
+    )
+  )
+  assert.deepEqual(
+    lengths
+      .filter(([, length]) => length === 512)
+      .map(([digits]) => digits)
+      .sort(),
+    ['abcd', 'bcd']
+  )
   assert(lengths.every(([digits, length]) => length <= 512 && 'abcd'.endsWith(digits.slice(-4))))
   for (const node of await redis.keys(keys.idsPattern)) {
     assert.equal(await redis.object('ENCODING', node), 'listpack')
@@ -207,7 +239,9 @@ test('settling a payment whose id was forgotten and accepted again leaves the re
   const { keys, functions } = await isolate()
   const payment = newPayment()
   await functions.accept([payment], 100)
-  const { payments: [first] } = await functions.take('worker', AT_DEFAULT, 1)
+  const {
+    payments: [first]
+  } = await functions.take('worker', AT_DEFAULT, 1)
   await redis.del(await nodeOf(keys, payment))
   await functions.accept([payment], 100)
   await functions.settle('default', [required(first)])
@@ -218,7 +252,10 @@ test('a dead letter that is redriven is an accepted payment again, once', async 
   const { keys, functions } = await isolate()
   const payment = newPayment(1_990)
   const letter = await deadLetterOf(functions, payment)
-  assert.deepEqual({ ...letter, letterId: '', entryId: '', attempt: '' }, { ...payment, kind: 'payment', entryId: '', letterId: '', attempt: '', reason: 'status 400' })
+  assert.deepEqual(
+    { ...letter, letterId: '', entryId: '', attempt: '' },
+    { ...payment, kind: 'payment', entryId: '', letterId: '', attempt: '', reason: 'status 400' }
+  )
 
   assert.equal(await functions.redrive(letter), 'redriven')
   assert.equal(await functions.redrive(letter), 'gone')
@@ -251,7 +288,12 @@ test('a dead letter that is no payment stops nothing, is not redriven, and can b
   const made = required(await redis.xadd(keys.deadLetters, '*', 'foo', 'bar'))
   const letter = await deadLetterOf(functions, payment)
   const [first] = await functions.deadLetters(10)
-  assert.deepEqual(first, { kind: 'malformed', letterId: made, fields: '["foo","bar"]', reason: 'it is no dead letter of the pipeline' })
+  assert.deepEqual(first, {
+    kind: 'malformed',
+    letterId: made,
+    fields: '["foo","bar"]',
+    reason: 'it is no dead letter of the pipeline'
+  })
   assert.equal(await functions.redrive({ letterId: made, correlationId: payment.correlationId }), 'malformed')
   assert.equal(await functions.discard(letter.letterId), 'payment')
   assert.equal(await functions.discard(made), 'discarded')
@@ -262,7 +304,10 @@ test('a dead letter that is no payment stops nothing, is not redriven, and can b
 test('a remembered id takes at most 64 bytes, also at 1,000 a second', async () => {
   const { keys, functions } = await isolate()
   // Of the ids of a day those that end with 000, a 4096th: their nodes are as full as those of all.
-  const payments = newPayments(Math.round(86_400_000 / 4_096)).map(({ correlationId, cents: amount }) => ({ correlationId: `${correlationId.slice(0, 33)}000`, cents: amount }))
+  const payments = newPayments(Math.round(86_400_000 / 4_096)).map(({ correlationId, cents: amount }) => ({
+    correlationId: `${correlationId.slice(0, 33)}000`,
+    cents: amount
+  }))
   for (let at = 0; at < payments.length; at += 200) {
     await functions.accept(payments.slice(at, at + 200), 1_000_000)
     const { payments: taken } = await functions.take('worker', AT_DEFAULT, 200)
@@ -270,7 +315,7 @@ test('a remembered id takes at most 64 bytes, also at 1,000 a second', async () 
   }
   const usedBytes = async () => Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1])
   const before = await usedBytes()
-  await redis.del(...await redis.keys(keys.idsPattern))
-  const bytes = (before - await usedBytes()) / payments.length
+  await redis.del(...(await redis.keys(keys.idsPattern)))
+  const bytes = (before - (await usedBytes())) / payments.length
   assert(bytes > 40 && bytes <= 64, `${bytes} bytes`)
 })

@@ -1,5 +1,5 @@
-// Goal: after a purge nothing is known of what was before, and what was under way then does no harm to what comes after.
-// Method: a real redis-server; each test has keys of its own.
+// Goal: after a purge nothing is known of what was before, and what was under way then does no harm to what comes
+// after. Method: a real redis-server; each test has keys of its own.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { loadLibrary } from '../../shared/redis/library.ts'
@@ -43,7 +43,9 @@ test('a worker that was sending meanwhile does not settle another payment in the
   const { payments: sending } = await functions.take('worker', AT_DEFAULT, 1)
   await purge(redis, keys, functions)
   await functions.accept([after], 100)
-  const { payments: [taken] } = await functions.take('other', AT_DEFAULT, 1)
+  const {
+    payments: [taken]
+  } = await functions.take('other', AT_DEFAULT, 1)
   assert.notEqual(required(taken).entryId, required(sending[0]).entryId)
   assert.equal(await functions.settle('default', sending), 0)
   assert.equal((await functions.find(after.correlationId))?.status, 'in-flight')

@@ -1,21 +1,33 @@
-// Goal: what the processes tell about themselves can be read by anybody, costs the log nothing, and the dead disappear; and one
-// call reads the state of the whole system, exactly.
+// Goal: what the processes tell about themselves can be read by anybody, costs the log nothing, and the dead disappear;
+// and one call reads the state of the whole system, exactly.
 // Method: a real Redis with its append-only log, states made by the pipeline's own functions.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createReports } from '../../shared/redis/reports.ts'
-import { observe } from '../../shared/redis/observe.ts'
-import { renderAuditResult, type AuditResult } from '../../shared/report/audit-result.ts'
-import { renderReport, type MonitorReport } from '../../shared/report/report.ts'
+import { createReports } from '../../shared/watching/reports.ts'
+import { observe } from '../../shared/watching/observe.ts'
+import { renderAuditResult, type AuditResult } from '../../shared/watching/audit-result.ts'
+import { renderReport, type MonitorReport } from '../../shared/watching/report.ts'
 import { newPayments, required } from '../support/payments.ts'
 import { startTestRedis } from '../support/redis.ts'
 
-// always: with everysec Redis puts off writing while a sync is under way, and then the log grows later than what made it grow.
-const { redis, isolate } = await startTestRedis(['--appendonly', 'yes', '--appendfsync', 'always', '--maxmemory', '64mb'])
+// always: with everysec Redis puts off writing while a sync is under way, and then the log grows later than what made
+// it grow.
+const { redis, isolate } = await startTestRedis([
+  '--appendonly',
+  'yes',
+  '--appendfsync',
+  'always',
+  '--maxmemory',
+  '64mb'
+])
 
 const REPORT: MonitorReport = {
-  role: 'monitor', label: 'monitor-1', startedAtMs: 1, process: { eventLoopLagMs: 0.1, residentBytes: 40_000_000, throttledShare: null },
-  isActive: true, polls: { default: { result: 'well', atMs: 2 }, fallback: null }
+  role: 'monitor',
+  label: 'monitor-1',
+  startedAtMs: 1,
+  process: { eventLoopLagMs: 0.1, residentBytes: 40_000_000, throttledShare: null },
+  isActive: true,
+  polls: { default: { result: 'well', atMs: 2 }, fallback: null }
 }
 
 test('a report stands in Redis until its process takes it back', async () => {
@@ -24,7 +36,7 @@ test('a report stands in Redis until its process takes it back', async () => {
   await reports.send('monitor-1-a', renderReport(REPORT))
   const { reports: received, atMs } = await observe(redis, keys)
   assert.equal(received.length, 1)
-  const [{ name, seenAtMs, report }] = received as [typeof received[0] & object]
+  const [{ name, seenAtMs, report }] = received as [(typeof received)[0] & object]
   assert.equal(name, 'monitor-1-a')
   assert(seenAtMs <= atMs && seenAtMs > atMs - 10_000)
   assert.deepEqual(report, { version: 1, ...REPORT })
@@ -65,7 +77,9 @@ test('observe tells what waits, what is in flight and how old they are', async (
   const { keys, functions } = await isolate()
   const empty = await observe(redis, keys)
   assert.deepEqual(
-    [empty.unsettledCount, empty.inFlightCount, empty.oldestAcceptedAtMs, empty.oldestWaitingAcceptedAtMs], [0, 0, null, null])
+    [empty.unsettledCount, empty.inFlightCount, empty.oldestAcceptedAtMs, empty.oldestWaitingAcceptedAtMs],
+    [0, 0, null, null]
+  )
   assert.deepEqual([empty.preferred, empty.hasMonitor, empty.health], [null, false, { default: null, fallback: null }])
   assert.equal(empty.redis.maxBytes, 64 * 1_048_576)
   assert(empty.redis.usedBytes > 500_000 && empty.redis.canWriteLog)
@@ -77,7 +91,10 @@ test('observe tells what waits, what is in flight and how old they are', async (
   const taken = await observe(redis, keys)
   assert.deepEqual([taken.unsettledCount, taken.inFlightCount], [5, 3])
   assert.deepEqual([taken.oldestAcceptedAtMs, taken.oldestWaitingAcceptedAtMs], [acceptedAtMs[0], acceptedAtMs[3]])
-  assert.deepEqual(taken.workers.map(({ name, pendingCount }) => ({ name, pendingCount })), [{ name: 'worker-1-a', pendingCount: 3 }])
+  assert.deepEqual(
+    taken.workers.map(({ name, pendingCount }) => ({ name, pendingCount })),
+    [{ name: 'worker-1-a', pendingCount: 3 }]
+  )
   assert(taken.atMs - (taken.workers[0]?.seenAtMs ?? 0) < 10_000)
 
   await functions.release(payments.slice(1, 2))
@@ -85,7 +102,10 @@ test('observe tells what waits, what is in flight and how old they are', async (
   assert.deepEqual([held.inFlightCount, held.oldestWaitingAcceptedAtMs], [2, acceptedAtMs[1]])
   assert.equal(held.workers.length, 1, 'payments that are held are not a worker')
 
-  const last = await functions.passOn(required(payments[0]), 'worker-1-a', { processor: 'fallback', requestedAtMs: Date.now() })
+  const last = await functions.passOn(required(payments[0]), 'worker-1-a', {
+    processor: 'fallback',
+    requestedAtMs: Date.now()
+  })
   await functions.bury(required(last), 'status 400')
   assert.equal((await observe(redis, keys)).deadLetterCount, 1)
 })
@@ -94,8 +114,24 @@ test('observe tells what the last audit found', async () => {
   const { keys } = await isolate()
   assert.equal((await observe(redis, keys)).audit, null)
   const results: AuditResult[] = [
-    { atMs: 1_700_000_000_123, kind: 'plain', untilMs: 1_700_000_000_000, differences: { default: { payments: 0n, cents: -1n }, fallback: { payments: 0n, cents: 0n } }, differingPayments: null, notCompared: { payments: 0, oldestSentAtMs: null }, oneByOne: null },
-    { atMs: 1_700_000_100_123, kind: 'deep', untilMs: 1_700_000_100_000, differences: { default: { payments: -(2n ** 60n), cents: 5n }, fallback: { payments: 1n, cents: 0n } }, differingPayments: 3, notCompared: { payments: 2, oldestSentAtMs: 1_700_000_000_000 }, oneByOne: { compared: 40, of: 60 } }
+    {
+      atMs: 1_700_000_000_123,
+      kind: 'plain',
+      untilMs: 1_700_000_000_000,
+      differences: { default: { payments: 0n, cents: -1n }, fallback: { payments: 0n, cents: 0n } },
+      differingPayments: null,
+      notCompared: { payments: 0, oldestSentAtMs: null },
+      oneByOne: null
+    },
+    {
+      atMs: 1_700_000_100_123,
+      kind: 'deep',
+      untilMs: 1_700_000_100_000,
+      differences: { default: { payments: -(2n ** 60n), cents: 5n }, fallback: { payments: 1n, cents: 0n } },
+      differingPayments: 3,
+      notCompared: { payments: 2, oldestSentAtMs: 1_700_000_000_000 },
+      oneByOne: { compared: 40, of: 60 }
+    }
   ]
   for (const result of results) {
     await redis.hset(keys.audit, renderAuditResult(result))

@@ -1,6 +1,6 @@
-// Goal: the levels of the totals below the minute are forgotten after the retention, and nobody is ever told a sum that lacks something.
-// Method: a real redis-server; payments of known times are settled, the retention is swept at chosen times, sums are compared with naive
-// ones.
+// Goal: the levels of the totals below the minute are forgotten after the retention, and nobody is ever told a sum that
+// lacks something. Method: a real redis-server; payments of known times are settled, the retention is swept at chosen
+// times, sums are compared with naive ones.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -20,10 +20,16 @@ const NOW_MS = Date.parse('2026-11-25T13:05:30.500Z')
 
 /** Settles a payment of 10.00 at default for each time, and of 1.00 at fallback. */
 async function settleAt(functions: Functions, timesMs: readonly number[]): Promise<void> {
-  for (const [processor, amount] of [['default', 1_000], ['fallback', 100]] as const) {
+  for (const [processor, amount] of [
+    ['default', 1_000],
+    ['fallback', 100]
+  ] as const) {
     await functions.accept(newPayments(timesMs.length, amount), 1_000_000)
     const { payments } = await functions.take('worker', { processor, requestedAtMs: 0 }, timesMs.length)
-    await functions.settle(processor, payments.map((payment, index) => ({ ...payment, requestedAtMs: required(timesMs[index]) })))
+    await functions.settle(
+      processor,
+      payments.map((payment, index) => ({ ...payment, requestedAtMs: required(timesMs[index]) }))
+    )
   }
 }
 
@@ -33,14 +39,17 @@ async function sweepAll(keys: Keys, functions: Functions, retentionHours: number
   do {
     before = await redis.get(keys.totalsExactSince)
     await retention.sweep(nowMs)
-  } while (before !== await redis.get(keys.totalsExactSince))
+  } while (before !== (await redis.get(keys.totalsExactSince)))
   return before ?? ''
 }
 
 /** Windows of the nodes below the minute. */
 async function fineWindows(keys: Keys): Promise<string[]> {
   const root = `${keys.totals('default', 'requests', '')}:`
-  return (await redis.keys(`${root}*`)).map(key => key.slice(root.length)).filter(window => window.length >= 16).sort()
+  return (await redis.keys(`${root}*`))
+    .map(key => key.slice(root.length))
+    .filter(window => window.length >= 16)
+    .sort()
 }
 
 test('what is older than the retention is exact to the minute, what is not to the millisecond', async () => {
@@ -60,7 +69,12 @@ test('what is older than the retention is exact to the minute, what is not to th
   assert.equal(await requests(0, recent), 3)
   assert.equal(await requests(recent, recent), 1)
   assert.equal(await requests(recent + 1, NOW_MS), 0)
-  for (const [fromMs, toMs] of [[minute + 1, NOW_MS], [old, old], [0, old], [minute, minute + MINUTE_MS]] as const) {
+  for (const [fromMs, toMs] of [
+    [minute + 1, NOW_MS],
+    [old, old],
+    [0, old],
+    [minute, minute + MINUTE_MS]
+  ] as const) {
     assert.equal(await requests(fromMs, toMs), '2026-11-24T13:05:00.000Z')
   }
 })
@@ -110,25 +124,35 @@ test('any sum is right or says since when it would be, whatever was settled and 
     fc.record({ sweepHours: fc.integer({ min: 1, max: 90 }) }),
     fc.record({ from: time, to: time, isWhole: fc.boolean() })
   )
-  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 12 }), async steps => {
-    const { keys, functions } = await isolate()
-    const settled: number[] = []
-    for (const each of steps) {
-      if ('settle' in each) {
-        await settleAt(functions, each.settle)
-        settled.push(...each.settle)
-      } else if ('sweepHours' in each) await sweepAll(keys, functions, each.sweepHours)
-      else {
-        const whole = (timeMs: number) => each.isWhole ? Math.floor(timeMs / MINUTE_MS) * MINUTE_MS : timeMs
-        const [fromMs, toMs] = [whole(Math.min(each.from, each.to)), whole(Math.max(each.from, each.to) + MINUTE_MS) - 1]
-        const sums = await functions.sum({ fromMs, toMs })
-        if (sums.kind === 'sums') assert.equal(sums.totals.default.requests, BigInt(settled.filter(timeMs => timeMs >= fromMs && timeMs <= toMs).length))
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 12 }), async steps => {
+      const { keys, functions } = await isolate()
+      const settled: number[] = []
+      for (const each of steps) {
+        if ('settle' in each) {
+          await settleAt(functions, each.settle)
+          settled.push(...each.settle)
+        } else if ('sweepHours' in each) await sweepAll(keys, functions, each.sweepHours)
         else {
-          assert(!each.isWhole)
-          assert(fromMs < Date.parse(sums.exactSince) || toMs < Date.parse(sums.exactSince))
+          const whole = (timeMs: number) => (each.isWhole ? Math.floor(timeMs / MINUTE_MS) * MINUTE_MS : timeMs)
+          const [fromMs, toMs] = [
+            whole(Math.min(each.from, each.to)),
+            whole(Math.max(each.from, each.to) + MINUTE_MS) - 1
+          ]
+          const sums = await functions.sum({ fromMs, toMs })
+          if (sums.kind === 'sums')
+            assert.equal(
+              sums.totals.default.requests,
+              BigInt(settled.filter(timeMs => timeMs >= fromMs && timeMs <= toMs).length)
+            )
+          else {
+            assert(!each.isWhole)
+            assert(fromMs < Date.parse(sums.exactSince) || toMs < Date.parse(sums.exactSince))
+          }
         }
       }
-    }
-    assert.equal((await functions.sumOfAll()).default.requests, BigInt(settled.length))
-  }), { numRuns: 60 })
+      assert.equal((await functions.sumOfAll()).default.requests, BigInt(settled.length))
+    }),
+    { numRuns: 60 }
+  )
 })

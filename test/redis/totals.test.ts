@@ -23,7 +23,9 @@ async function book(functions: Functions, bookings: readonly Booking[]): Promise
       const part = own.slice(at, at + 200)
       const { payments } = await functions.take('worker', { processor, requestedAtMs: 0 }, part.length)
       const booked: BookedPayment[] = part.map(({ timeMs, amount }, index) => ({
-        ...required(payments[index]), requestedAtMs: timeMs, cents: cents(amount)
+        ...required(payments[index]),
+        requestedAtMs: timeMs,
+        cents: cents(amount)
       }))
       assert.equal(await functions.settle(processor, booked), part.length)
     }
@@ -46,32 +48,55 @@ function naiveSum(bookings: readonly Booking[], fromMs: number, toMs: number) {
 
 test('any range over any bookings', async () => {
   const booking = fc.record({
-    processor: fc.constantFrom('default' as const, 'fallback' as const), timeMs: momentMs, amount: fc.integer({ min: 1, max: 100_000_000_000 })
+    processor: fc.constantFrom('default' as const, 'fallback' as const),
+    timeMs: momentMs,
+    amount: fc.integer({ min: 1, max: 100_000_000_000 })
   })
-  await fc.assert(fc.asyncProperty(
-    fc.array(booking, { maxLength: 40 }), fc.array(fc.tuple(fc.nat(), fc.nat()), { minLength: 1, maxLength: 5 }),
-    async (bookings, seeds) => {
-      const { functions } = await isolate()
-      await book(functions, bookings)
-      for (const [a, b] of seeds) {
-        const [fromMs, toMs] = rangeNear(bookings.map(({ timeMs }) => timeMs), a, b)
-        assert.deepEqual(await sumOf(functions, { fromMs, toMs }), naiveSum(bookings, fromMs, toMs))
-        assert.deepEqual(await sumOf(functions, { fromMs }), naiveSum(bookings, fromMs, Infinity))
-        assert.deepEqual(await sumOf(functions, { toMs }), naiveSum(bookings, -Infinity, toMs))
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(booking, { maxLength: 40 }),
+      fc.array(fc.tuple(fc.nat(), fc.nat()), { minLength: 1, maxLength: 5 }),
+      async (bookings, seeds) => {
+        const { functions } = await isolate()
+        await book(functions, bookings)
+        for (const [a, b] of seeds) {
+          const [fromMs, toMs] = rangeNear(
+            bookings.map(({ timeMs }) => timeMs),
+            a,
+            b
+          )
+          assert.deepEqual(await sumOf(functions, { fromMs, toMs }), naiveSum(bookings, fromMs, toMs))
+          assert.deepEqual(await sumOf(functions, { fromMs }), naiveSum(bookings, fromMs, Infinity))
+          assert.deepEqual(await sumOf(functions, { toMs }), naiveSum(bookings, -Infinity, toMs))
+        }
+        assert.deepEqual(await functions.sumOfAll(), naiveSum(bookings, -Infinity, Infinity))
       }
-      assert.deepEqual(await functions.sumOfAll(), naiveSum(bookings, -Infinity, Infinity))
-    }
-  ), { numRuns: 150 })
+    ),
+    { numRuns: 150 }
+  )
 })
 
 test('a node with thousands of milliseconds, which Redis no longer packs', async () => {
   const { keys, functions } = await isolate()
   const startMs = Date.parse('2026-11-21T07:48:20.000Z')
-  const bookings = Array.from({ length: 3_000 }, (_, index): Booking => ({ processor: 'default', timeMs: startMs + index * 3, amount: index + 1 }))
+  const bookings = Array.from({ length: 3_000 }, (_, index): Booking => ({
+    processor: 'default',
+    timeMs: startMs + index * 3,
+    amount: index + 1
+  }))
   await book(functions, bookings)
   assert.equal(await redis.object('ENCODING', keys.totals('default', 'cents', '2026-11-21T07:48:2')), 'hashtable')
-  for (const [fromMs, toMs] of [[0, 8_999], [1, 8_997], [2_999, 3_000], [3_001, 3_001], [499, 7_001]] as const) {
-    assert.deepEqual(await sumOf(functions, { fromMs: startMs + fromMs, toMs: startMs + toMs }), naiveSum(bookings, startMs + fromMs, startMs + toMs))
+  for (const [fromMs, toMs] of [
+    [0, 8_999],
+    [1, 8_997],
+    [2_999, 3_000],
+    [3_001, 3_001],
+    [499, 7_001]
+  ] as const) {
+    assert.deepEqual(
+      await sumOf(functions, { fromMs: startMs + fromMs, toMs: startMs + toMs }),
+      naiveSum(bookings, startMs + fromMs, startMs + toMs)
+    )
   }
 })
 
@@ -83,7 +108,12 @@ test('sums beyond the range of doubles are exact', async () => {
 
 test('values are added up alike just below a billion, at it and above', async () => {
   const { keys, functions } = await isolate()
-  await redis.hset(keys.totals('fallback', 'cents', ''), { 2023: '999999999', 2024: '1000000000', 2025: '1000000001', 2026: '1' })
+  await redis.hset(keys.totals('fallback', 'cents', ''), {
+    2023: '999999999',
+    2024: '1000000000',
+    2025: '1000000001',
+    2026: '1'
+  })
   assert.equal((await functions.sumOfAll()).fallback.cents, 3_000_000_001n)
 })
 

@@ -29,11 +29,15 @@ function startLoop(t: TestContext, functions: Functions) {
   let lookupCount = 0
   let arrive: () => void = () => undefined
   const client: ProcessorClient = {
-    send({ correlationId }, requestedAtMs, answer) { attempts.push({ correlationId, requestedAtMs, answer }) },
+    send({ correlationId }, requestedAtMs, answer) {
+      attempts.push({ correlationId, requestedAtMs, answer })
+    },
     lookup(correlationId) {
       lookupCount += 1
       const requestedAtMs = stored.get(correlationId)
-      return Promise.resolve(requestedAtMs === undefined ? { kind: 'absent' } : { kind: 'stored', requestedAtMs, amount: 19.9 })
+      return Promise.resolve(
+        requestedAtMs === undefined ? { kind: 'absent' } : { kind: 'stored', requestedAtMs, amount: 19.9 }
+      )
     },
     connectionCount: () => 0,
     close: () => Promise.resolve()
@@ -42,10 +46,11 @@ function startLoop(t: TestContext, functions: Functions) {
     name: 'me',
     functions,
     clients: { default: client, fallback: client },
-    waitForArrival: () => new Promise(resolve => {
-      arrive = resolve
-      setTimeout(resolve, 20)
-    }),
+    waitForArrival: () =>
+      new Promise(resolve => {
+        arrive = resolve
+        setTimeout(resolve, 20)
+      }),
     routing: { ...readConfig(ROUTING_VARIABLES, {}), breakerOpenMs: 10 },
     exchangeEveryMs: 0,
     nowMs: Date.now,
@@ -54,16 +59,27 @@ function startLoop(t: TestContext, functions: Functions) {
     log: createLog('test', 'silent')
   })
   let crash: unknown
-  loop.crashed.catch((error: unknown) => { crash = error })
+  loop.crashed.catch((error: unknown) => {
+    crash = error
+  })
   t.after(async () => {
     for (const { answer } of attempts) answer({ kind: 'booked' })
     await loop.drain().catch(() => undefined)
   })
-  return { loop, attempts, stored, lookups: () => lookupCount, arrive: () => { arrive() }, crash: () => crash }
+  return {
+    loop,
+    attempts,
+    stored,
+    lookups: () => lookupCount,
+    arrive: () => {
+      arrive()
+    },
+    crash: () => crash
+  }
 }
 
 async function settledOnce(functions: Functions, keys: Keys) {
-  await eventually('the queue is empty', PATIENCE_MS, async () => await redis.xlen(keys.queue) === 0)
+  await eventually('the queue is empty', PATIENCE_MS, async () => (await redis.xlen(keys.queue)) === 0)
   assert.deepEqual((await functions.sumOfAll()).default, { requests: 1n, cents: 1_990n })
 }
 
@@ -93,7 +109,9 @@ test('a payment that was refused after a successor took it over stays with its p
   const first = await eventually('it is sent', PATIENCE_MS, () => attempts[0])
   const entryId = required((await functions.pending('me', 1))[0])
   await functions.reclaim('other', [entryId])
-  const { payments: [reclaimed] } = await functions.reclaim('me', [entryId])
+  const {
+    payments: [reclaimed]
+  } = await functions.reclaim('me', [entryId])
   loop.adopt([required(reclaimed)])
 
   first.answer({ kind: 'not-booked', reason: 'status 500' })

@@ -15,10 +15,10 @@ export function arrivalTimes({ durationMs, users: { from, to } }: Schedule): Flo
   const times = new Float64Array(Math.ceil((Math.max(from, to) + 1) * (durationMs / (REST_MS + ANSWER_MS) + 2)))
   // All users have the same period, so they stay in the order of their first payments.
   const turns: number[] = Array.from({ length: from }, () => 0)
-  const usersAt = (ms: number) => from + (to - from) * ms / durationMs
+  const usersAt = (ms: number) => from + ((to - from) * ms) / durationMs
   let [first, count, userCount] = [0, 0, from]
   while (true) {
-    const nextUserMs = userCount < to ? (userCount + 1 - from) / (to - from) * durationMs : Infinity
+    const nextUserMs = userCount < to ? ((userCount + 1 - from) / (to - from)) * durationMs : Infinity
     const nextTurnMs = turns[first] ?? Infinity
     const nowMs = Math.min(nextUserMs, nextTurnMs)
     if (nowMs >= durationMs) return times.subarray(0, count)

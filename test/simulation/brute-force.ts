@@ -4,8 +4,8 @@ import { endMsOf } from './arrivals.ts'
 import { SHARE_LEFT } from './oracle.ts'
 
 /**
- * The best profit with one place at each processor, in whole amounts, by trying every way: each millisecond each place that is
- * free begins a payment or doesn't. For a few payments and milliseconds only; the oracle is measured by it.
+ * The best profit with one place at each processor, in whole amounts, by trying every way: each millisecond each place
+ * that is free begins a payment or doesn't. For a few payments and milliseconds only; the oracle is measured by it.
  */
 export function bestProfit(schedule: Schedule, arrivals: Float64Array): number {
   const endMs = endMsOf(schedule)
@@ -22,7 +22,8 @@ export function bestProfit(schedule: Schedule, arrivals: Float64Array): number {
     const arrivedCount = arrivals.filter(arrivalMs => arrivalMs < ms).length
     for (const [index, name] of PROCESSOR_NAMES.entries()) {
       const doneMs = ms + at(ms, name).delayMs
-      if (begunCount === arrivedCount || (freeFromMs[index] ?? 0) > ms || doneMs > endMs || at(doneMs, name).failing) continue
+      if (begunCount === arrivedCount || (freeFromMs[index] ?? 0) > ms || doneMs > endMs || at(doneMs, name).failing)
+        continue
       const then: [number, number] = index === 0 ? [doneMs, freeFromMs[1]] : [freeFromMs[0], doneMs]
       most = Math.max(most, SHARE_LEFT[name] + best(ms, begunCount + 1, then))
     }

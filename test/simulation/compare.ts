@@ -11,7 +11,8 @@ export type RealRun = { asked: number; settledDefault: number; settledFallback: 
 export function parseRealRun(given: unknown): RealRun {
   const field = (name: keyof RealRun) => {
     const value = typeof given === 'object' && given !== null ? (given as Record<string, unknown>)[name] : undefined
-    if (typeof value !== 'number') throw new Error(`the result has no ${name}: it wants the line of npm run contest -- --json`)
+    if (typeof value !== 'number')
+      throw new Error(`the result has no ${name}: it wants the line of npm run contest -- --json`)
     return value
   }
   return { asked: field('asked'), settledDefault: field('settledDefault'), settledFallback: field('settledFallback') }
@@ -25,7 +26,14 @@ export function compare(simulated: RunResult, real: RealRun): { differences: num
     ['fallback', simulated.bookedFallback, real.settledFallback]
   ] as const
   const differences = rows.map(([, one, other]) => Math.abs(one - other) / real.asked)
-  const table = renderTable(['payments', 'simulated', 'real', 'difference'], rows.map(([name, one, other], index) =>
-    [name, String(one), String(other), `${(100 * (differences[index] ?? 0)).toFixed(2)} %`]))
+  const table = renderTable(
+    ['payments', 'simulated', 'real', 'difference'],
+    rows.map(([name, one, other], index) => [
+      name,
+      String(one),
+      String(other),
+      `${(100 * (differences[index] ?? 0)).toFixed(2)} %`
+    ])
+  )
   return { differences, table }
 }

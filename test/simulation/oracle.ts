@@ -10,15 +10,22 @@ const PLACES = 800
 /**
  * The best profit that anybody could make who knows the schedule, in whole amounts; never less than what is possible.
  *
- * Let D be the most payments that default alone could settle, T the most that both could. A payment at fallback earns 0.85,
- * one at default 0.1 more, so nobody earns more than 0.85 T + 0.1 D. D and T follow from this: whoever has settled a payment
- * has started it before some moment, and then it had arrived by then, or after it, and then it took one of the places that
- * processors have from there to the end. So for every moment, D ≤ arrived before it + what default can take from it on, and
- * the smallest of these sums is the bound; likewise T with what both can take.
+ * Let D be the most payments that default alone could settle, T the most that both could. A payment at fallback earns
+ * 0.85, one at default 0.1 more, so nobody earns more than 0.85 T + 0.1 D. D and T follow from this: whoever has
+ * settled a payment has started it before some moment, and then it had arrived by then, or after it, and then it took
+ * one of the places that processors have from there to the end. So for every moment, D ≤ arrived before it + what
+ * default can take from it on, and the smallest of these sums is the bound; likewise T with what both can take.
  */
-export function idealOf(schedule: Schedule, arrivals: Float64Array, places = PLACES): { profit: number; byDefault: number; byBoth: number } {
+export function idealOf(
+  schedule: Schedule,
+  arrivals: Float64Array,
+  places = PLACES
+): { profit: number; byDefault: number; byBoth: number } {
   const endMs = endMsOf(schedule)
-  const [toDefault, toFallback] = PROCESSOR_NAMES.map(name => settledByOnePlace(schedule, name, endMs)) as [Float64Array, Float64Array]
+  const [toDefault, toFallback] = PROCESSOR_NAMES.map(name => settledByOnePlace(schedule, name, endMs)) as [
+    Float64Array,
+    Float64Array
+  ]
   let [byDefault, byBoth, arrivedCount] = [arrivals.length, arrivals.length, 0]
   for (let ms = 0; ms <= endMs; ms++) {
     while ((arrivals[arrivedCount] ?? Infinity) < ms) arrivedCount += 1
@@ -38,7 +45,8 @@ function settledByOnePlace({ stages }: Schedule, name: ProcessorName, endMs: num
     if (failing) isFailing.fill(1, atMs, untilMs)
     for (let ms = untilMs - 1; ms >= atMs; ms--) {
       const doneMs = ms + delayMs
-      const earned = doneMs <= endMs && isFailing[doneMs] === 0 ? (delayMs === 0 ? Infinity : 1 + (counts[doneMs] ?? 0)) : 0
+      const earned =
+        doneMs <= endMs && isFailing[doneMs] === 0 ? (delayMs === 0 ? Infinity : 1 + (counts[doneMs] ?? 0)) : 0
       counts[ms] = Math.max(earned, counts[ms + 1] ?? 0)
     }
     untilMs = Math.min(untilMs, atMs)

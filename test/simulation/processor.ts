@@ -8,8 +8,8 @@ const RUNNING_MAX = 800
 const QUEUED_MAX = 500
 
 /**
- * A processor as the contract has it: so many payments run, so many queue, the rest is turned away; each takes the delay that
- * is set when it begins, and fails if the flag is set when it ends.
+ * A processor as the contract has it: so many payments run, so many queue, the rest is turned away; each takes the
+ * delay that is set when it begins, and fails if the flag is set when it ends.
  */
 export class SimulatedProcessor {
   behaviour: Behaviour = { delayMs: 0, failing: false }

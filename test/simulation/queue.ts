@@ -50,7 +50,7 @@ export class WaitingQueue {
 
   /** The payment that arrived first of those that wait. */
   get oldest(): number | undefined {
-    return this.count === 0 ? undefined : this.#refused[0]?.from ?? this.#newFrom
+    return this.count === 0 ? undefined : (this.#refused[0]?.from ?? this.#newFrom)
   }
 
   /** When the next payment will arrive. */

@@ -35,28 +35,33 @@ export const SETTINGS: Record<string, Partial<RoutingParameters>> = {
   'the defaults': {},
   'cheapest within 2 s': { fallbackAfterMs: 2_000, fallbackWaitMs: 2_000, surplusWaitMs: 2_000 },
   'cheapest within 30 s': { fallbackAfterMs: 30_000, fallbackWaitMs: 30_000, surplusWaitMs: 30_000 },
-  'fastest': { fallbackAfterMs: 0, fallbackWaitMs: 0, surplusWaitMs: 0, bothBackWaitMs: 0 },
+  fastest: { fallbackAfterMs: 0, fallbackWaitMs: 0, surplusWaitMs: 0, bothBackWaitMs: 0 },
   'default only': { fallbackAfterMs: 86_400_000, fallbackWaitMs: 86_400_000, surplusWaitMs: 86_400_000 }
 }
 
 type OnRun = (schedule: Schedule) => void
 
 /** Schedules that the whole report runs. */
-export const REPORT_RUNS = COUNT * (Object.keys(CANDIDATES).length + Object.keys(POLICIES).length + Object.keys(SETTINGS).length - 1)
-  + EVEN.count * Object.keys(POLICIES).length
+export const REPORT_RUNS =
+  COUNT * (Object.keys(CANDIDATES).length + Object.keys(POLICIES).length + Object.keys(SETTINGS).length - 1) +
+  EVEN.count * Object.keys(POLICIES).length
 
 /** The generated part of docs/routing.md. The same code gives the same text. */
 export function renderReport(published: Schedule, onRun: OnRun): string {
   const ours = POLICIES['this policy'] ?? neverMissing()
   const run = (set: RandomSet, policy = ours, changed: Partial<RoutingParameters> = {}) =>
     simulateMany(set, { policy, parameters: { ...DEFAULTS, ...changed } }, onRun)
-  const byPolicy = (set: RandomSet) => Object.entries(POLICIES).map(([name, policy]) => [name, run(set, policy)] as [string, Statistics])
-  const candidates = Object.entries(CANDIDATES).map(([name, changed]) => [name, run(CHOOSE, ours, changed)] as [string, Statistics])
+  const byPolicy = (set: RandomSet) =>
+    Object.entries(POLICIES).map(([name, policy]) => [name, run(set, policy)] as [string, Statistics])
+  const candidates = Object.entries(CANDIDATES).map(
+    ([name, changed]) => [name, run(CHOOSE, ours, changed)] as [string, Statistics]
+  )
   const reported = byPolicy(REPORT)
   const even = byPolicy(EVEN)
   const first = reported[0]?.[1] ?? neverMissing()
-  const settings = Object.entries(SETTINGS).map(([name, changed], index) =>
-    [name, index === 0 ? first : run(REPORT, ours, changed)] as [string, Statistics])
+  const settings = Object.entries(SETTINGS).map(
+    ([name, changed], index) => [name, index === 0 ? first : run(REPORT, ours, changed)] as [string, Statistics]
+  )
   return [
     `**The set that the defaults were chosen by**: ${COUNT} plausible schedules, seed ${CHOOSE.seed}.`,
     fenced(renderStatistics(candidates)),
@@ -81,14 +86,22 @@ export function renderSample(): string {
 }
 
 export function renderPublished(published: Schedule): string {
-  return renderRuns(Object.entries(POLICIES).map(([name, policy]) => [name, simulate(published, { policy, parameters: DEFAULTS })]))
+  return renderRuns(
+    Object.entries(POLICIES).map(([name, policy]) => [name, simulate(published, { policy, parameters: DEFAULTS })])
+  )
 }
 
 /** The plot of one run with the policy. */
 export function plotSchedule(title: string, schedule: Schedule, parameters: RoutingParameters): string {
   const samples: Sample[] = []
   const policy = POLICIES['this policy'] ?? neverMissing()
-  const { profit, idealProfit } = simulate(schedule, { policy, parameters, sample: each => { samples.push(each) } })
+  const { profit, idealProfit } = simulate(schedule, {
+    policy,
+    parameters,
+    sample: each => {
+      samples.push(each)
+    }
+  })
   return plotRun(`${title}: ${percent(profit / idealProfit)} of the ideal`, schedule, samples)
 }
 

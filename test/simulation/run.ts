@@ -50,7 +50,10 @@ function main(): number {
   }
   const parameters = readConfig(ROUTING_VARIABLES, process.env)
   const workerCount = settings.workers
-  const given = { parameters: { ...parameters, inFlightMax: Math.ceil(parameters.inFlightMax / workerCount) }, workerCount }
+  const given = {
+    parameters: { ...parameters, inFlightMax: Math.ceil(parameters.inFlightMax / workerCount) },
+    workerCount
+  }
   const policies = Object.entries(POLICIES).slice(0, settings.json ? 1 : undefined)
 
   if (settings.report) {
@@ -60,7 +63,8 @@ function main(): number {
   if (settings.random !== undefined) {
     const set: RandomSet = { seed: settings.seed, count: settings.random, family: settings.even ? 'even' : 'plausible' }
     const rows = withProgress(set.count * policies.length, onRun =>
-      policies.map(([name, policy]) => [name, simulateMany(set, { policy, ...given }, onRun)] as const))
+      policies.map(([name, policy]) => [name, simulateMany(set, { policy, ...given }, onRun)] as const)
+    )
     if (settings.json) console.log(JSON.stringify({ ...set, ...rows[0]?.[1] }))
     else console.log(renderStatistics(rows.map(([name, statistics]) => [name, statistics])))
     return 0
@@ -70,7 +74,8 @@ function main(): number {
   const runs = policies.map(([name, policy]) => [name, simulate(schedule, { policy, ...given })] as const)
   const ours = runs[0]?.[1]
   if (ours === undefined) throw new Error('there is no policy')
-  if (settings.plot !== undefined) writeFileSync(settings.plot, plotSchedule(basename(settings.schedule), schedule, parameters))
+  if (settings.plot !== undefined)
+    writeFileSync(settings.plot, plotSchedule(basename(settings.schedule), schedule, parameters))
   if (settings.compare !== undefined) {
     const { differences, table } = compare(ours, realRunOf(settings.compare))
     console.log(table)
@@ -89,7 +94,9 @@ function report(): void {
 
 /** Shows on a terminal how far it is; says at the end how fast it was. */
 function withProgress<T>(runs: number, work: (onRun: (schedule: Schedule) => void) => T): T {
-  const bar = process.stderr.isTTY ? new SingleBar({ format: '{bar} {value} of {total} runs, {eta_formatted} left', stream: process.stderr }) : undefined
+  const bar = process.stderr.isTTY
+    ? new SingleBar({ format: '{bar} {value} of {total} runs, {eta_formatted} left', stream: process.stderr })
+    : undefined
   const startedAtMs = performance.now()
   let [simulatedMs, drawnAtMs] = [0, 0]
   bar?.start(runs, 0)
@@ -103,7 +110,9 @@ function withProgress<T>(runs: number, work: (onRun: (schedule: Schedule) => voi
   })
   bar?.stop()
   const tookMs = performance.now() - startedAtMs
-  console.error(`${runs} runs in ${(tookMs / 1_000).toFixed(1)} s, ${Math.round(simulatedMs / tookMs)} times faster than real time`)
+  console.error(
+    `${runs} runs in ${(tookMs / 1_000).toFixed(1)} s, ${Math.round(simulatedMs / tookMs)} times faster than real time`
+  )
   return result
 }
 
@@ -111,9 +120,16 @@ function readArguments() {
   try {
     const { values } = parseArgs({
       options: {
-        schedule: { type: 'string', default: publishedPath }, random: { type: 'string' }, seed: { type: 'string', default: '1' },
-        even: { type: 'boolean', default: false }, workers: { type: 'string', default: '1' }, plot: { type: 'string' }, compare: { type: 'string' },
-        json: { type: 'boolean', default: false }, report: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h' }
+        schedule: { type: 'string', default: publishedPath },
+        random: { type: 'string' },
+        seed: { type: 'string', default: '1' },
+        even: { type: 'boolean', default: false },
+        workers: { type: 'string', default: '1' },
+        plot: { type: 'string' },
+        compare: { type: 'string' },
+        json: { type: 'boolean', default: false },
+        report: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h' }
       }
     })
     if (values.help === true) return undefined
@@ -123,7 +139,9 @@ function readArguments() {
       return value
     }
     return {
-      ...values, workers: whole('workers', values.workers, 64), seed: whole('seed', values.seed, 999_999_999),
+      ...values,
+      workers: whole('workers', values.workers, 64),
+      seed: whole('seed', values.seed, 999_999_999),
       random: values.random === undefined ? undefined : whole('random', values.random, 100_000)
     }
   } catch (error) {

@@ -8,14 +8,14 @@ export function readSchedule(path: string): Schedule {
 }
 
 /**
- * How random schedules are drawn. `plausible` is like the published one in kind. `even` takes each figure from its whole range
- * with the same chance, so that mostly far more is asked than both processors can take.
+ * How random schedules are drawn. `plausible` is like the published one in kind. `even` takes each figure from its
+ * whole range with the same chance, so that mostly far more is asked than both processors can take.
  */
 export type Family = 'plausible' | 'even'
 
 /**
- * A schedule that nobody has seen. `plausible` was decided upon before the first policy was tried on it; docs/routing.md gives
- * the reasons.
+ * A schedule that nobody has seen. `plausible` was decided upon before the first policy was tried on it;
+ * docs/routing.md gives the reasons.
  */
 export function randomSchedule(seed: number, index: number, family: Family): Schedule {
   const random = createRandom(seed, `schedule ${index}`)
@@ -33,12 +33,15 @@ export function randomSchedule(seed: number, index: number, family: Family): Sch
 
 type Draw = (random: Random) => number
 
-const DRAWS: Record<Family, { user: Draw; firstUser: (random: Random, to: number) => number; stageSeconds: Draw; delayMs: Draw }> = {
+const DRAWS: Record<
+  Family,
+  { user: Draw; firstUser: (random: Random, to: number) => number; stageSeconds: Draw; delayMs: Draw }
+> = {
   plausible: {
     user: random => logarithmic(random, 100, 2_000),
-    firstUser: (random, to) => random.chance(0.5) ? 1 : random.integer(1, to),
+    firstUser: (random, to) => (random.chance(0.5) ? 1 : random.integer(1, to)),
     stageSeconds: random => logarithmic(random, 5, 60),
-    delayMs: random => random.chance(0.4) ? 0 : logarithmic(random, 10, 5_000)
+    delayMs: random => (random.chance(0.4) ? 0 : logarithmic(random, 10, 5_000))
   },
   even: {
     user: random => random.integer(1, 2_000),

@@ -65,7 +65,10 @@ export function simulate(schedule: Schedule, options: SimulationOptions): RunRes
   const endMs = endMsOf(schedule)
   const events = new EventQueue<Happening>()
   const queue = new WaitingQueue(arrivals)
-  const workers = Array.from({ length: workerCount }, (_, index) => new SimulatedWorker(index, workerCount, policy, parameters))
+  const workers = Array.from(
+    { length: workerCount },
+    (_, index) => new SimulatedWorker(index, workerCount, policy, parameters)
+  )
   const health: Record<ProcessorName, Health | undefined> = { default: undefined, fallback: undefined }
   const settleMs = new Histogram(endMs)
   const idleness = new Idleness(arrivals.length)
@@ -77,14 +80,17 @@ export function simulate(schedule: Schedule, options: SimulationOptions): RunRes
     worker.wakeAtMs = atMs
     events.add(atMs, { kind: 'wake', worker })
   }
-  const createProcessor = (name: ProcessorName) => new SimulatedProcessor(
-    (batch, delayMs) => { events.add(nowMs + NETWORK_MS + delayMs, { kind: 'done', processor: name, batch }) },
-    (batch, isBooked) => {
-      if (!isBooked) idleness.refused(batch.ranges)
-      const worker = workers[batch.workerIndex]
-      if (worker) wakeAt(worker, worker.onAnswer({ processor: name, batch, isBooked }, nowMs))
-    }
-  )
+  const createProcessor = (name: ProcessorName) =>
+    new SimulatedProcessor(
+      (batch, delayMs) => {
+        events.add(nowMs + NETWORK_MS + delayMs, { kind: 'done', processor: name, batch })
+      },
+      (batch, isBooked) => {
+        if (!isBooked) idleness.refused(batch.ranges)
+        const worker = workers[batch.workerIndex]
+        if (worker) wakeAt(worker, worker.onAnswer({ processor: name, batch, isBooked }, nowMs))
+      }
+    )
   const processors = { default: createProcessor('default'), fallback: createProcessor('fallback') }
 
   const exchange = (worker: SimulatedWorker) => {
@@ -120,7 +126,9 @@ export function simulate(schedule: Schedule, options: SimulationOptions): RunRes
     events.add(nowMs + sampleEveryMs, { kind: 'sample' })
   }
 
-  schedule.stages.forEach((stage, index) => { events.add(stage.atMs, { kind: 'stage', index }) })
+  schedule.stages.forEach((stage, index) => {
+    events.add(stage.atMs, { kind: 'stage', index })
+  })
   for (const processor of PROCESSOR_NAMES) events.add(0, { kind: 'poll', processor })
   for (const worker of workers) wakeAt(worker, queue.nextArrivalMs)
   if (sample) events.add(0, { kind: 'sample' })
@@ -136,7 +144,8 @@ export function simulate(schedule: Schedule, options: SimulationOptions): RunRes
     } else if (event.kind === 'done') {
       processors[event.processor].finish(event.batch)
     } else if (event.kind === 'stage') {
-      for (const name of PROCESSOR_NAMES) processors[name].behaviour = schedule.stages[event.index]?.[name] ?? processors[name].behaviour
+      for (const name of PROCESSOR_NAMES)
+        processors[name].behaviour = schedule.stages[event.index]?.[name] ?? processors[name].behaviour
     } else if (event.kind === 'poll') {
       publish(event.processor)
       events.add(nowMs + POLL_EVERY_MS, event)
@@ -178,11 +187,17 @@ class Histogram {
 
   percentile(share: number): number {
     let left = Math.ceil(share * this.#total)
-    return Math.max(0, this.#counts.findIndex(count => (left -= count) <= 0))
+    return Math.max(
+      0,
+      this.#counts.findIndex(count => (left -= count) <= 0)
+    )
   }
 }
 
-/** A worker looks at what waits every so often; a processor that is quick has nothing to do in between, also while a backlog drains. */
+/**
+ * A worker looks at what waits every so often; a processor that is quick has nothing to do in between, also while a
+ * backlog drains.
+ */
 const IDLE_AFTER_MS = TROUBLE_TICK_MS
 
 /** Measures for how long payments have waited in the queue beside a processor that worked and had nothing to do. */
@@ -219,7 +234,8 @@ class Idleness {
   taken(payments: readonly Range[]): void {
     this.#turn(payments)
     for (const { from, to } of payments) {
-      for (let payment = from; payment < to; payment++) this.longestMs = Math.max(this.longestMs, this.#sinceMs[payment] ?? 0)
+      for (let payment = from; payment < to; payment++)
+        this.longestMs = Math.max(this.longestMs, this.#sinceMs[payment] ?? 0)
     }
   }
 
@@ -229,7 +245,8 @@ class Idleness {
 
   #turn(payments: readonly Range[]): void {
     for (const { from, to } of payments) {
-      for (let payment = from; payment < to; payment++) this.#sinceMs[payment] = this.#idleMs - (this.#sinceMs[payment] ?? 0)
+      for (let payment = from; payment < to; payment++)
+        this.#sinceMs[payment] = this.#idleMs - (this.#sinceMs[payment] ?? 0)
     }
   }
 }

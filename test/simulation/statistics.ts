@@ -18,7 +18,11 @@ export type Statistics = {
 export type RandomSet = { seed: number; count: number; family: Family }
 
 /** @param onRun is called after each schedule */
-export function simulateMany({ seed, count, family }: RandomSet, options: SimulationOptions, onRun: (schedule: Schedule) => void = () => undefined): Statistics {
+export function simulateMany(
+  { seed, count, family }: RandomSet,
+  options: SimulationOptions,
+  onRun: (schedule: Schedule) => void = () => undefined
+): Statistics {
   const results: RunResult[] = []
   for (let index = 0; index < count; index++) {
     const schedule = randomSchedule(seed, index, family)
@@ -26,7 +30,11 @@ export function simulateMany({ seed, count, family }: RandomSet, options: Simula
     onRun(schedule)
   }
   const sum = (value: (result: RunResult) => number) => results.reduce((total, result) => total + value(result), 0)
-  const median = (value: (result: RunResult) => number) => percentile(results.map(value).sort((a, b) => a - b), 0.5)
+  const median = (value: (result: RunResult) => number) =>
+    percentile(
+      results.map(value).sort((a, b) => a - b),
+      0.5
+    )
   return {
     shares: results.map(shareOf).sort((a, b) => a - b),
     fallbackShare: sum(({ bookedFallback }) => bookedFallback) / sum(({ asked }) => asked),

@@ -11,7 +11,9 @@ import { countOf, type WaitingQueue } from './queue.ts'
 export type SimulatedFacts = RoutingFacts & { published: Record<ProcessorName, Health | undefined> }
 export type Policy = (facts: SimulatedFacts, parameters: RoutingParameters) => Take[]
 
-/** From one exchange with Redis to the next, when there is something to do: the rest between them and the round trip. */
+/**
+ * From one exchange with Redis to the next, when there is something to do: the rest between them and the round trip.
+ */
 const EXCHANGE_MS = Number(WORKER_VARIABLES.exchangeEveryMs.default)
 /** As in loop.ts. */
 export const TROUBLE_TICK_MS = 20
@@ -37,13 +39,22 @@ export class SimulatedWorker {
     const lane = () => new Observed(breakerLimitsOf(parameters))
     this.lanes = { default: lane(), fallback: lane() }
     this.#facts = {
-      nowMs: 0, tookAtMs: 0, waitingCount: 0, workerCount, default: this.lanes.default.facts(0), fallback: this.lanes.fallback.facts(0),
+      nowMs: 0,
+      tookAtMs: 0,
+      waitingCount: 0,
+      workerCount,
+      default: this.lanes.default.facts(0),
+      fallback: this.lanes.fallback.facts(0),
       published: { default: undefined, fallback: undefined }
     }
   }
 
   /** The health monitor's word; undefined when it is the same as before. */
-  onPublished(preferred: PreferredProcessor | undefined, health: Record<ProcessorName, Health | undefined>, nowMs: number): void {
+  onPublished(
+    preferred: PreferredProcessor | undefined,
+    health: Record<ProcessorName, Health | undefined>,
+    nowMs: number
+  ): void {
     for (const [processor, event] of preferred ? eventsOf(preferred) : []) this.lanes[processor].note(event, nowMs)
     this.#facts.published = { ...health }
   }
@@ -60,7 +71,10 @@ export class SimulatedWorker {
 
   /** One exchange with Redis. Returns when it wants to exchange again if nothing else happens. */
   exchange(
-    queue: WaitingQueue, nowMs: number, send: (processor: ProcessorName, batch: Batch) => void, settle: (answered: Answered) => void
+    queue: WaitingQueue,
+    nowMs: number,
+    send: (processor: ProcessorName, batch: Batch) => void,
+    settle: (answered: Answered) => void
   ): number {
     this.#exchangedAtMs = nowMs
     for (const answered of this.#answered) {

@@ -24,5 +24,8 @@ export async function assertBooksEqual({ admins, keys, redis, summary }: TestPip
     const { totalRequests, totalAmount } = await admins[name].summary()
     assert.deepEqual(ours[name], { requests: totalRequests, cents: Math.round(totalAmount * 100) }, name)
   }
-  assert.deepEqual([await redis.xlen(keys.queue), await redis.hlen(keys.inFlight), await redis.xlen(keys.deadLetters)], [0, 0, 0])
+  assert.deepEqual(
+    [await redis.xlen(keys.queue), await redis.hlen(keys.inFlight), await redis.xlen(keys.deadLetters)],
+    [0, 0, 0]
+  )
 }

@@ -2,7 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const POLL_MS = 5
 
-/** For what happens sooner or later by itself. It costs time only where that does not come, so no slow machine needs all of it. */
+/**
+ * For what happens sooner or later by itself. It costs time only where that does not come, so no slow machine needs all
+ * of it.
+ */
 export const PATIENCE_MS = 60_000
 
 /** A suite that runs for longer has got stuck. The limit of a suite counts for all of its tests together. */

@@ -13,19 +13,31 @@ export type HealthServer = {
 
 /** What a processor may say, or not. */
 export const says = {
-  health: (failing: boolean, minResponseTime = 0) => (response: ServerResponse) => {
-    response.setHeader('Content-Type', 'application/json').end(JSON.stringify({ failing, minResponseTime }))
+  health:
+    (failing: boolean, minResponseTime = 0) =>
+    (response: ServerResponse) => {
+      response.setHeader('Content-Type', 'application/json').end(JSON.stringify({ failing, minResponseTime }))
+    },
+  status: (status: number) => (response: ServerResponse) => {
+    response.writeHead(status).end('{"message":"no"}')
   },
-  status: (status: number) => (response: ServerResponse) => { response.writeHead(status).end('{"message":"no"}') },
-  text: (body: string) => (response: ServerResponse) => { response.end(body) },
+  text: (body: string) => (response: ServerResponse) => {
+    response.end(body)
+  },
   /** No answer, ever. */
   nothing: () => undefined,
   /** The beginning of an answer. */
-  half: (response: ServerResponse) => { response.writeHead(200, { 'Content-Length': '99' }).write('{') },
+  half: (response: ServerResponse) => {
+    response.writeHead(200, { 'Content-Length': '99' }).write('{')
+  },
   /** Bytes that are no HTTP. */
-  garbage: (response: ServerResponse) => { response.socket?.end('\0\x01 this is no HTTP') },
+  garbage: (response: ServerResponse) => {
+    response.socket?.end('\0\x01 this is no HTTP')
+  },
   /** The connection ends without a byte. */
-  hangUp: (response: ServerResponse) => { response.socket?.destroy() }
+  hangUp: (response: ServerResponse) => {
+    response.socket?.destroy()
+  }
 }
 
 /** A processor that knows `GET /payments/service-health` alone; healthy until told otherwise. Ends with the test. */
@@ -49,6 +61,8 @@ export async function startHealthServer(): Promise<HealthServer> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     arrivalsMs,
-    answer(next) { respond = next }
+    answer(next) {
+      respond = next
+    }
   }
 }

@@ -9,11 +9,17 @@ export type MovableClock = {
   environment: Record<string, string>
   /** Sets it off from the real one, forwards or back; its monotonic clock goes on, as in a real step. */
   set: (offsetMs: number) => void
-  /** Stops it at a time in ms since 1970, where it stands until the next call of either: what happens then can be repeated. */
+  /**
+   * Stops it at a time in ms since 1970, where it stands until the next call of either: what happens then can be
+   * repeated.
+   */
   stopAt: (timeMs: number) => void
 }
 
-/** A wall clock for a process such as redis-server that a test can move while it runs. @throws where libfaketime is missing */
+/**
+ * A wall clock for a process such as redis-server that a test can move while it runs. @throws where libfaketime is
+ * missing
+ */
 export function createMovableClock(directory: string): MovableClock {
   if (!existsSync(LIBRARY)) throw new Error('libfaketime is missing; npm test brings it')
   const file = join(directory, 'clock')
@@ -29,12 +35,18 @@ export function createMovableClock(directory: string): MovableClock {
   set(0)
   return {
     environment: {
-      // glibc's own malloc first: the two libraries of Debian's redis-server, jemalloc and this one, start each other for ever.
+      // glibc's own malloc first: the two libraries of Debian's redis-server, jemalloc and this one, start each other
+      // for ever.
       LD_PRELOAD: `libc_malloc_debug.so.0:${LIBRARY}`,
-      FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1', TZ: 'UTC'
+      FAKETIME_TIMESTAMP_FILE: file,
+      FAKETIME_NO_CACHE: '1',
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+      TZ: 'UTC'
     },
     set,
     // Half a millisecond more, because the library reads it as a fraction of a second and cuts off the rest.
-    stopAt: timeMs => { write(new Date(timeMs).toISOString().replace('T', ' ').replace('Z', '5')) }
+    stopAt: timeMs => {
+      write(new Date(timeMs).toISOString().replace('T', ' ').replace('Z', '5'))
+    }
   }
 }

@@ -15,7 +15,11 @@ export type Operation = {
   requestBody?: { content: Content }
   responses: Record<string, Response | Reference>
 }
-export type Document = { info: { version: string }; paths: Record<string, Record<string, Operation>>; components: Record<string, Record<string, object>> }
+export type Document = {
+  info: { version: string }
+  paths: Record<string, Record<string, Operation>>
+  components: Record<string, Record<string, object>>
+}
 
 const PATH = join(import.meta.dirname, '..', '..', 'docs', 'openapi.yaml')
 const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options', 'trace']
@@ -40,17 +44,28 @@ export type OpenApi = {
 
 export function readOpenApi(text = readFileSync(PATH, 'utf8')): OpenApi {
   const document = parse(text) as Document
-  // Strict: a keyword that nobody knows is a misspelt one. Types that may be null, and properties in `if`, are meant so.
-  const ajv = new Ajv2020({ strict: true, allErrors: true, strictRequired: false, strictTypes: false, allowUnionTypes: true })
+  // Strict: a keyword that nobody knows is a misspelt one. Types that may be null, and properties in `if`, are meant
+  // so.
+  const ajv = new Ajv2020({
+    strict: true,
+    allErrors: true,
+    strictRequired: false,
+    strictTypes: false,
+    allowUnionTypes: true
+  })
   formats.default(ajv)
   // The document is no schema, but its schemas are the definitions of one.
-  const withReferences = (schema: object, id: string) => JSON.parse(JSON.stringify(schema).replaceAll('#/components/schemas/', `${id}#/$defs/`)) as object
+  const withReferences = (schema: object, id: string) =>
+    JSON.parse(JSON.stringify(schema).replaceAll('#/components/schemas/', `${id}#/$defs/`)) as object
   ajv.addSchema({ $id: ID, $defs: withReferences(document.components.schemas ?? {}, '') })
   const validators = new Map<string, ValidateFunction>()
 
   const resolve = <T extends object>(part: T | Reference): T => {
     if (!('$ref' in part)) return part
-    const found = part.$ref.slice(2).split('/').reduce<unknown>((at, name) => (at as Record<string, unknown>)[name.replaceAll('~1', '/')], document)
+    const found = part.$ref
+      .slice(2)
+      .split('/')
+      .reduce<unknown>((at, name) => (at as Record<string, unknown>)[name.replaceAll('~1', '/')], document)
     if (found === undefined) throw new Error(`${part.$ref} is not there`)
     return found as T
   }
@@ -63,13 +78,20 @@ export function readOpenApi(text = readFileSync(PATH, 'utf8')): OpenApi {
   }
 
   return {
-    document, text, resolve, problemWith,
+    document,
+    text,
+    resolve,
+    problemWith,
     async faults() {
       const { valid, errors } = await new Validator().validate(structuredClone(document))
       return valid ? [] : [JSON.stringify(errors)]
     },
-    operations: () => Object.entries(document.paths).flatMap(([path, item]) =>
-      Object.entries(item).filter(([method]) => METHODS.includes(method)).map(([method, operation]) => ({ method, path, operation }))),
+    operations: () =>
+      Object.entries(document.paths).flatMap(([path, item]) =>
+        Object.entries(item)
+          .filter(([method]) => METHODS.includes(method))
+          .map(([method, operation]) => ({ method, path, operation }))
+      ),
     mismatches(method, path, { status, headers, body }) {
       const item = document.paths[path]
       // A method that is not allowed stands at the one that is.
@@ -87,9 +109,10 @@ export function readOpenApi(text = readFileSync(PATH, 'utf8')): OpenApi {
       }
       const type = headers['content-type']
       const media = typeof type === 'string' ? content[type] : undefined
-      if (Object.keys(content).length === 0) return body === '' && type === undefined ? found : [...found, `there is a body: ${body}`]
+      if (Object.keys(content).length === 0)
+        return body === '' && type === undefined ? found : [...found, `there is a body: ${body}`]
       if (media === undefined) return [...found, `content type ${String(type)} is not documented`]
-      const value: unknown = String(type).endsWith("json") ? JSON.parse(body) : body
+      const value: unknown = String(type).endsWith('json') ? JSON.parse(body) : body
       const problem = problemWith(media.schema, value)
       return problem === undefined ? found : [...found, problem]
     }

@@ -36,7 +36,9 @@ export type TestPipeline = {
 /** More than the tests have under way at a time, so that none waits in the client. */
 const CONNECTIONS = 1_000
 
-/** The whole pipeline as real processes on free ports; ends with the test file. Adds what tests ask it to `startStack`. */
+/**
+ * The whole pipeline as real processes on free ports; ends with the test file. Adds what tests ask it to `startStack`.
+ */
 export async function startTestPipeline(options: Omit<StackOptions, 'directory'> = {}): Promise<TestPipeline> {
   const directory = await mkdtemp(join(tmpdir(), 'pipeline-'))
   const releases: (() => unknown)[] = [() => rm(directory, { recursive: true, force: true })]
@@ -48,12 +50,20 @@ export async function startTestPipeline(options: Omit<StackOptions, 'directory'>
   const client = new Pool(stack.url, { connections: CONNECTIONS, pipelining: 1 })
   releases.push(() => client.destroy())
   const redis = await connectRedis(`unix:${stack.redisPath}`, 'test', 30_000, createLog('test', 'silent'))
-  releases.push(() => { redis.disconnect() })
+  releases.push(() => {
+    redis.disconnect()
+  })
 
   const keys = createKeys()
   const request = async (method: 'GET' | 'POST', path: string, body?: string): Promise<Reply> => {
-    const { statusCode, headers, body: reply } = await client.request({
-      method, path, ...body !== undefined && { body, headers: { 'content-type': 'application/json' } }
+    const {
+      statusCode,
+      headers,
+      body: reply
+    } = await client.request({
+      method,
+      path,
+      ...(body !== undefined && { body, headers: { 'content-type': 'application/json' } })
     })
     return { status: statusCode, headers, body: await reply.text() }
   }
@@ -70,7 +80,7 @@ export async function startTestPipeline(options: Omit<StackOptions, 'directory'>
     get: path => request('GET', path),
     pay: payment => request('POST', '/payments', bodyOf(payment)),
     async untilSettled() {
-      await eventually('the queue is empty', PATIENCE_MS, async () => await redis.xlen(keys.queue) === 0)
+      await eventually('the queue is empty', PATIENCE_MS, async () => (await redis.xlen(keys.queue)) === 0)
     },
     async summary(query = '') {
       const { status, body } = await request('GET', `/payments-summary${query}`)

@@ -11,7 +11,10 @@ export type Random = {
   uuid: () => string
 }
 
-/** @param name keeps the numbers of one purpose apart from those of another, so that more draws here change nothing there */
+/**
+ * @param name keeps the numbers of one purpose apart from those of another, so that more draws here change nothing
+ *   there
+ */
 export function createRandom(seed: number, name: string): Random {
   let state = hash(`${seed}/${name}`)
   // Mulberry32: 32 bits of state are plenty for a test, and the whole of it can be read at a glance.

@@ -33,11 +33,14 @@ function commandAt(bytes: Buffer, start: number): RedisCommand | undefined {
   return { bytes: bytes.subarray(start, at), words: header.value }
 }
 
-/** The number of a header line such as `*3\r\n` or `$12\r\n`, and where the line ends; undefined when it is not whole. */
+/**
+ * The number of a header line such as `*3\r\n` or `$12\r\n`, and where the line ends; undefined when it is not whole.
+ */
 function numberAt(bytes: Buffer, at: number, sign: string): { value: number; end: number } | undefined {
   const end = bytes.indexOf('\r\n', at)
   if (end < 0) return undefined
   const line = bytes.toString('latin1', at, end)
-  if (!line.startsWith(sign)) throw new Error(`not a header line of a Redis command: ${JSON.stringify(line.slice(0, 40))}`)
+  if (!line.startsWith(sign))
+    throw new Error(`not a header line of a Redis command: ${JSON.stringify(line.slice(0, 40))}`)
   return { value: Number(line.slice(1)), end: end + 2 }
 }

@@ -37,7 +37,9 @@ export type Hold = {
 type Rule = { text: string; fault: RedisFault; happened: () => void }
 type Connection = { client: Socket; server: Socket; held: Buffer[] | undefined }
 
-/** A relay between the pipeline and Redis, on a unix socket, that understands requests well enough to break one of them. */
+/**
+ * A relay between the pipeline and Redis, on a unix socket, that understands requests well enough to break one of them.
+ */
 export async function startRedisProxy(own: Own, path: string, redisPath: string): Promise<RedisProxy> {
   let rules: Rule[] = []
   const holds = new Set<{ text: string; caught: () => void }>()
@@ -57,10 +59,17 @@ export async function startRedisProxy(own: Own, path: string, redisPath: string)
     server.on('close', end).on('error', end)
 
     const split = createCommandSplitter()
-    let onReply = (bytes: Buffer) => { client.write(bytes) }
-    server.on('data', bytes => { onReply(bytes) })
+    let onReply = (bytes: Buffer) => {
+      client.write(bytes)
+    }
+    server.on('data', bytes => {
+      onReply(bytes)
+    })
 
-    /** Resolves with the bytes of all replies up to now, from which the client gets nothing, once Redis has answered `bytes`. */
+    /**
+     * Resolves with the bytes of all replies up to now, from which the client gets nothing, once Redis has answered
+     * `bytes`.
+     */
     const carryOut = (bytes: Buffer, done: (replies: Buffer) => void) => {
       // An ECHO behind the command tells when its reply is complete, without understanding replies.
       const token = `proxy-token-${++tokenCount}`
@@ -82,14 +91,26 @@ export async function startRedisProxy(own: Own, path: string, redisPath: string)
         happened()
       }
       switch (fault) {
-        case 'lose-request': finish(); break
-        case 'cut-request': server.end(bytes.subarray(0, bytes.length / 2), finish); break
-        case 'lose-reply': carryOut(bytes, finish); break
-        case 'cut-reply': carryOut(bytes, replies => { client.end(replies.subarray(0, replies.length / 2), finish) }); break
-        case 'go-silent': carryOut(bytes, () => {
-          onReply = () => undefined
-          happened()
-        }); break
+        case 'lose-request':
+          finish()
+          break
+        case 'cut-request':
+          server.end(bytes.subarray(0, bytes.length / 2), finish)
+          break
+        case 'lose-reply':
+          carryOut(bytes, finish)
+          break
+        case 'cut-reply':
+          carryOut(bytes, replies => {
+            client.end(replies.subarray(0, replies.length / 2), finish)
+          })
+          break
+        case 'go-silent':
+          carryOut(bytes, () => {
+            onReply = () => undefined
+            happened()
+          })
+          break
       }
     }
 
@@ -132,12 +153,23 @@ export async function startRedisProxy(own: Own, path: string, redisPath: string)
     url: `unix:${path}`,
     next(text, fault) {
       const { promise, resolve } = Promise.withResolvers<undefined>()
-      rules.push({ text, fault, happened: () => { resolve(undefined) } })
+      rules.push({
+        text,
+        fault,
+        happened: () => {
+          resolve(undefined)
+        }
+      })
       return promise
     },
     hold(text) {
       const { promise, resolve } = Promise.withResolvers<undefined>()
-      const hold = { text, caught: () => { resolve(undefined) } }
+      const hold = {
+        text,
+        caught: () => {
+          resolve(undefined)
+        }
+      }
       holds.add(hold)
       return {
         caught: promise,

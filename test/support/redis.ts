@@ -18,15 +18,29 @@ export type TestRedis = {
   isolate: () => Promise<{ keys: Keys; functions: Functions }>
 }
 
-
 /** A real redis-server on a unix socket in a temporary folder; ends with the test file. */
 export async function startTestRedis(args: readonly string[] = []): Promise<TestRedis> {
   const directory = await mkdtemp(join(tmpdir(), 'redis-'))
   const socket = join(directory, 'redis.sock')
-  const server = spawn('redis-server', [
-    '--port', '0', '--unixsocket', socket, '--dir', directory, '--save', '', '--appendonly', 'no',
-    '--hash-max-listpack-entries', '512', ...args
-  ], { stdio: 'ignore' })
+  const server = spawn(
+    'redis-server',
+    [
+      '--port',
+      '0',
+      '--unixsocket',
+      socket,
+      '--dir',
+      directory,
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      '--hash-max-listpack-entries',
+      '512',
+      ...args
+    ],
+    { stdio: 'ignore' }
+  )
   const redis = await connectRedis(`unix:${socket}`, 'test', 30_000, createLog('test', 'silent'))
   after(async () => {
     redis.disconnect()

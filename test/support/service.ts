@@ -29,16 +29,24 @@ const REPOSITORY = join(import.meta.dirname, '..', '..')
  * @param repository where its code lies, if not here
  */
 export function startService(
-  name: 'gateway' | 'processor-worker' | 'health-monitor', environment: Record<string, string>, args: readonly string[] = [], repository = REPOSITORY
+  name: 'gateway' | 'processor-worker' | 'health-monitor',
+  environment: Record<string, string>,
+  args: readonly string[] = [],
+  repository = REPOSITORY
 ): ServiceProcess {
   const child = spawn(process.execPath, [join(repository, name, 'main.ts'), ...args], {
-    env: { PATH: process.env.PATH, ...environment }, stdio: ['ignore', 'pipe', 'pipe']
+    env: { PATH: process.env.PATH, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe']
   })
   const { pid } = child
   if (pid === undefined) throw new Error(`${name} was not started`)
   const output = { stdout: '', stderr: '' }
-  child.stdout.setEncoding('utf8').on('data', (text: string) => { output.stdout += text })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => { output.stderr += text })
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output.stdout += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output.stderr += text
+  })
   const closed = once(child, 'close') as Promise<[Exit['code'], Exit['signal']]>
   const exited = closed.then(([code, signal]) => ({ code, signal }))
   const kill = (signal: NodeJS.Signals) => {
@@ -49,13 +57,19 @@ export function startService(
     await exited
   })
 
-  const log = () => output.stdout.split('\n').slice(0, -1).map(line => JSON.parse(line) as LogLine)
+  const log = () =>
+    output.stdout
+      .split('\n')
+      .slice(0, -1)
+      .map(line => JSON.parse(line) as LogLine)
   return {
     pid,
     output,
     log,
     untilLogged: msg =>
-      eventually(`${name} logs "${msg}"; it wrote ${output.stderr}`, PATIENCE_MS, () => log().find(line => line.msg === msg)),
+      eventually(`${name} logs "${msg}"; it wrote ${output.stderr}`, PATIENCE_MS, () =>
+        log().find(line => line.msg === msg)
+      ),
     kill,
     exited
   }

@@ -2,7 +2,10 @@ import fc from 'fast-check'
 
 const START_MS = Date.UTC(2025, 11, 31, 23, 59, 50)
 
-/** Moments that often share a node of the totals or stand on its edge: seconds, minutes, hours, days, months and years apart. */
+/**
+ * Moments that often share a node of the totals or stand on its edge: seconds, minutes, hours, days, months and years
+ * apart.
+ */
 export const momentMs: fc.Arbitrary<number> = fc
   .tuple(
     fc.constantFrom(0, 1, 10, 59, 60),

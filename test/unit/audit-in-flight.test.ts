@@ -1,19 +1,40 @@
-// Goal: a payment in flight is taken off a processor's sum if, and only if, it is certain that the sum has it; whatever is not certain is
-// said to be so; and one that another processor has is wrong.
+// Goal: a payment in flight is taken off a processor's sum if, and only if, it is certain that the sum has it; whatever
+// is not certain is said to be so; and one that another processor has is wrong.
 // Method: records, entries and answers as they come, for one payment that default has on record.
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
-import { choiceOfRecord, judge, mayBeIn, mayBeSomeOf, paymentOfEntry, sentAtMs, type Answers } from '../../processor-worker/commands/audit-in-flight.ts'
+import {
+  choiceOfRecord,
+  judge,
+  mayBeIn,
+  mayBeSomeOf,
+  paymentOfEntry,
+  sentAtMs,
+  type Answers
+} from '../../processor-worker/commands/audit-in-flight.ts'
 import type { LookupOutcome } from '../../processor-worker/outcome.ts'
 
 const RANGE = { fromMs: 1_000, toMs: 2_000 }
 const AT_DEFAULT = { choice: { processor: 'default', requestedAtMs: 1_500 } } as const
 const ABSENT: LookupOutcome = { kind: 'absent' }
 const UNKNOWN: LookupOutcome = { kind: 'unknown', reason: 'status 500' }
-const stored = (requestedAtMs = 1_500, amount: unknown = 19.9): LookupOutcome => ({ kind: 'stored', requestedAtMs, amount })
-const answers = (byDefault: LookupOutcome, byFallback: LookupOutcome = ABSENT): Answers => ({ default: byDefault, fallback: byFallback })
-const judged = (before: Answers, after: Answers = before, { payment = AT_DEFAULT, isStillOnRecord = true }: { payment?: Parameters<typeof judge>[0]; isStillOnRecord?: boolean } = {}) =>
-  judge(payment, before, after, RANGE, isStillOnRecord)
+const stored = (requestedAtMs = 1_500, amount: unknown = 19.9): LookupOutcome => ({
+  kind: 'stored',
+  requestedAtMs,
+  amount
+})
+const answers = (byDefault: LookupOutcome, byFallback: LookupOutcome = ABSENT): Answers => ({
+  default: byDefault,
+  fallback: byFallback
+})
+const judged = (
+  before: Answers,
+  after: Answers = before,
+  {
+    payment = AT_DEFAULT,
+    isStillOnRecord = true
+  }: { payment?: Parameters<typeof judge>[0]; isStillOnRecord?: boolean } = {}
+) => judge(payment, before, after, RANGE, isStillOnRecord)
 
 describe('a payment in flight', () => {
   const BOOKED = [{ processor: 'default', cents: 1_990 }]
@@ -30,23 +51,49 @@ describe('a payment in flight', () => {
     assert.deepEqual(judged(answers(ABSENT)), NOTHING)
   })
   it('is not clear where it was booked in between, or the answer was none', () => {
-    const cases: [LookupOutcome, LookupOutcome][] = [[ABSENT, stored()], [stored(), ABSENT], [UNKNOWN, stored()], [stored(), UNKNOWN], [ABSENT, UNKNOWN], [UNKNOWN, UNKNOWN],
-      [stored(1_500), stored(1_501)], [stored(1_500, 19.9), stored(1_500, 19.91)], [stored(1_500, '19.90'), stored(1_500, '19.90')]]
-    for (const [before, after] of cases) assert.deepEqual(judged(answers(before), answers(after)), { ...NOTHING, unclear: ['default'] })
+    const cases: [LookupOutcome, LookupOutcome][] = [
+      [ABSENT, stored()],
+      [stored(), ABSENT],
+      [UNKNOWN, stored()],
+      [stored(), UNKNOWN],
+      [ABSENT, UNKNOWN],
+      [UNKNOWN, UNKNOWN],
+      [stored(1_500), stored(1_501)],
+      [stored(1_500, 19.9), stored(1_500, 19.91)],
+      [stored(1_500, '19.90'), stored(1_500, '19.90')]
+    ]
+    for (const [before, after] of cases)
+      assert.deepEqual(judged(answers(before), answers(after)), { ...NOTHING, unclear: ['default'] })
     assert.deepEqual(judged(answers(stored(), UNKNOWN)), { ...NOTHING, booked: BOOKED, unclear: ['fallback'] })
   })
   it('that the other processor has is wrong, and stays in that sum', () => {
-    assert.deepEqual(judged(answers(ABSENT, stored())), { ...NOTHING, difference: 'in flight at default, booked at fallback' })
-    assert.deepEqual(judged(answers(stored(), stored(1))), { ...NOTHING, booked: BOOKED, difference: 'booked at both processors' })
+    assert.deepEqual(judged(answers(ABSENT, stored())), {
+      ...NOTHING,
+      difference: 'in flight at default, booked at fallback'
+    })
+    assert.deepEqual(judged(answers(stored(), stored(1))), {
+      ...NOTHING,
+      booked: BOOKED,
+      difference: 'booked at both processors'
+    })
     assert.equal(judged(answers(UNKNOWN, stored())).difference, 'in flight at default, booked at fallback')
   })
   it('may have been refused, and gone to the other one, since its record was read', () => {
-    assert.deepEqual(judged(answers(ABSENT, stored()), undefined, { isStillOnRecord: false }), { ...NOTHING, unclear: ['fallback'] })
-    assert.equal(judged(answers(stored(), stored()), undefined, { isStillOnRecord: false }).difference, 'booked at both processors')
+    assert.deepEqual(judged(answers(ABSENT, stored()), undefined, { isStillOnRecord: false }), {
+      ...NOTHING,
+      unclear: ['fallback']
+    })
+    assert.equal(
+      judged(answers(stored(), stored()), undefined, { isStillOnRecord: false }).difference,
+      'booked at both processors'
+    )
   })
   it('whose record is none is taken off wherever it is', () => {
     const payment = { choice: undefined }
-    assert.deepEqual(judged(answers(ABSENT, stored()), undefined, { payment }), { ...NOTHING, booked: [{ processor: 'fallback', cents: 1_990 }] })
+    assert.deepEqual(judged(answers(ABSENT, stored()), undefined, { payment }), {
+      ...NOTHING,
+      booked: [{ processor: 'fallback', cents: 1_990 }]
+    })
     assert.equal(judged(answers(stored(), stored()), undefined, { payment }).difference, 'booked at both processors')
   })
 })
@@ -56,15 +103,32 @@ test('a record is read as far as its first two words', () => {
   for (const rest of ['', ' worker-1-a', ' worker-1-a unresolved', ' worker-1-a 3 unresolved of tomorrow']) {
     assert.deepEqual(choiceOfRecord(`fallback 2026-11-21T08:49:42.150Z${rest}`), choice)
   }
-  for (const record of ['', 'default', 'default ', 'elsewhere 2026-11-21T08:49:42.150Z worker', 'default yesterday worker', 'default 1 worker', 'default 2026-99-21T08:49:42.150Z w']) {
+  for (const record of [
+    '',
+    'default',
+    'default ',
+    'elsewhere 2026-11-21T08:49:42.150Z worker',
+    'default yesterday worker',
+    'default 1 worker',
+    'default 2026-99-21T08:49:42.150Z w'
+  ]) {
     assert.equal(choiceOfRecord(record), undefined, record)
   }
 })
 
 test('an entry of the queue is a payment, or none', () => {
   const correlationId = 'fa55fc55-b957-4800-8600-b2910fb00042'
-  assert.deepEqual(paymentOfEntry(['correlationId', correlationId, 'cents', '4990', 'more', 'x']), { correlationId, cents: 4_990 })
-  for (const fields of [[], ['cents', '1'], ['correlationId', correlationId], ['correlationId', '../admin', 'cents', '1'], ['correlationId', correlationId, 'cents', '-1']]) {
+  assert.deepEqual(paymentOfEntry(['correlationId', correlationId, 'cents', '4990', 'more', 'x']), {
+    correlationId,
+    cents: 4_990
+  })
+  for (const fields of [
+    [],
+    ['cents', '1'],
+    ['correlationId', correlationId],
+    ['correlationId', '../admin', 'cents', '1'],
+    ['correlationId', correlationId, 'cents', '-1']
+  ]) {
     assert.equal(paymentOfEntry(fields), undefined)
   }
 })
@@ -73,14 +137,22 @@ test('when it was sent is told by its record, or by its entry; and it may be in 
   assert.equal(sentAtMs({ ...AT_DEFAULT, entryId: '7-0' }), 1_500)
   assert.equal(sentAtMs({ choice: undefined, entryId: '1795250982150-3' }), 1_795_250_982_150)
   assert.equal(sentAtMs({ choice: undefined, entryId: 'nonsense' }), null)
-  assert.deepEqual([1_499, 1_500, 1_501].map(toMs => mayBeIn({ fromMs: 0, toMs }, AT_DEFAULT.choice)), [false, true, true])
-  assert.deepEqual([1_499, 1_500, 1_501].map(fromMs => mayBeIn({ fromMs, toMs: 9_999 }, AT_DEFAULT.choice)), [true, true, false])
+  assert.deepEqual(
+    [1_499, 1_500, 1_501].map(toMs => mayBeIn({ fromMs: 0, toMs }, AT_DEFAULT.choice)),
+    [false, true, true]
+  )
+  assert.deepEqual(
+    [1_499, 1_500, 1_501].map(fromMs => mayBeIn({ fromMs, toMs: 9_999 }, AT_DEFAULT.choice)),
+    [true, true, false]
+  )
   assert(mayBeIn(RANGE, undefined))
 })
 
 test('a processor may have some of the payments that are not clear, and nothing else', () => {
   const may = (cents: number[], requests: bigint, more: bigint) => mayBeSomeOf(cents, { requests, cents: more })
   assert(may([], 0n, 0n) && may([500], 0n, 0n) && may([500], 1n, 500n) && may([500, 300, 100], 2n, 600n))
-  assert(!may([], 1n, 500n) && !may([], 0n, 1n) && !may([500], 0n, 500n) && !may([500], 1n, 499n) && !may([500], 2n, 1_000n))
+  assert(
+    !may([], 1n, 500n) && !may([], 0n, 1n) && !may([500], 0n, 500n) && !may([500], 1n, 499n) && !may([500], 2n, 1_000n)
+  )
   assert(!may([500, 300, 100], 2n, 399n) && !may([500, 300, 100], 2n, 801n) && !may([500], -1n, -500n))
 })

@@ -1,4 +1,5 @@
-// Goal: the search finds the highest rate that goes well, the part that is full first is found, and sizes are what they are made of.
+// Goal: the search finds the highest rate that goes well, the part that is full first is found, and sizes are what they
+// are made of.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { mapServices, type RateResult } from '../bench/result.ts'
@@ -24,7 +25,9 @@ describe('the search', () => {
       assert(found <= capacity && found >= (capacity - 50) / 1.1 - 1, `${found} of ${capacity}`)
     }
   })
-  it('takes few trials', () => { assert(search(11_000).trials.length <= 8) })
+  it('takes few trials', () => {
+    assert(search(11_000).trials.length <= 8)
+  })
   it('tries no rate above the highest or below the lowest', () => {
     assert.equal(search(1e9, 300).found, 300)
     assert.equal(search(1e9, 6_000).found, 6_000)
@@ -33,12 +36,21 @@ describe('the search', () => {
 })
 
 it('a rate goes well when all of it was sent and as much was settled as accepted', () => {
-  const rate = (changed: object) => isSustained({ rate: 100, offeredPerSecond: 100, acceptedPerSecond: 100, settledPerSecond: 100, ...changed } as RateResult)
+  const rate = (changed: object) =>
+    isSustained({
+      rate: 100,
+      offeredPerSecond: 100,
+      acceptedPerSecond: 100,
+      settledPerSecond: 100,
+      ...changed
+    } as RateResult)
   assert.deepEqual([rate({}), rate({ offeredPerSecond: 90 }), rate({ settledPerSecond: 90 })], [true, false, false])
 })
 
 describe('the part that has a whole core first', () => {
-  const setup = { microsByProcess: { haproxy: 10, 'gateway-1': 8, 'gateway-2': 12.5, redis: 20, 'worker-1': 25, 'worker-2': 5 } }
+  const setup = {
+    microsByProcess: { haproxy: 10, 'gateway-1': 8, 'gateway-2': 12.5, redis: 20, 'worker-1': 25, 'worker-2': 5 }
+  }
   it('is told by the busiest of its processes', () => {
     assert.equal(wholeCoreRate(setup, 'gateway'), 80_000)
     assert.equal(wholeCoreRate(setup, 'worker'), 40_000)
@@ -46,10 +58,18 @@ describe('the part that has a whole core first', () => {
   })
 })
 
-const figures = { cpuMicrosByService: mapServices(() => 20), memoryMegabytesByService: mapServices(() => 40), cores: {}, settledPerSecond: 5_000 } as unknown as RateResult
+const figures = {
+  cpuMicrosByService: mapServices(() => 20),
+  memoryMegabytesByService: mapServices(() => 40),
+  cores: {},
+  settledPerSecond: 5_000
+} as unknown as RateResult
 
 it('a size is cores by what a payment costs, processes that are not full, and memory', () => {
-  const need = needOf({ rate: 100_000, measuredAt: 5_000, figures, totalsBytesPerSecond: 2 ** 20 }, { workers: 1, gateways: 2 })
+  const need = needOf(
+    { rate: 100_000, measuredAt: 5_000, figures, totalsBytesPerSecond: 2 ** 20 },
+    { workers: 1, gateways: 2 }
+  )
   assert.deepEqual([need.paymentsPerDay, need.cores, need.gateways, need.workers], [8_640_000_000, 10, 3, 3])
   // HAProxy, Redis, monitor: 40 each; gateways 20 each, workers 40 each.
   assert.deepEqual([need.megabytes, need.totalsMegabytesPerDay], [120 + 60 + 120, 86_400])
@@ -59,7 +79,15 @@ it('a size is cores by what a payment costs, processes that are not full, and me
 })
 
 it('a plot of the same figures is the same file', () => {
-  const setups = [{ workers: 1, gateways: 2, highest: figures, microsByProcess: { haproxy: 1, 'gateway-1': 2, redis: 3, 'worker-1': 4 }, limits: [] }]
+  const setups = [
+    {
+      workers: 1,
+      gateways: 2,
+      highest: figures,
+      microsByProcess: { haproxy: 1, 'gateway-1': 2, redis: 3, 'worker-1': 4 },
+      limits: []
+    }
+  ]
   const svg = plotScaling('a title', setups)
   assert.match(svg, /^<svg .*a title/s)
   assert.match(svg, /1 × worker/)
@@ -67,8 +95,20 @@ it('a plot of the same figures is the same file', () => {
 })
 
 it('arguments have defaults, and are named when they are wrong', () => {
-  assert.deepEqual(readScalingSettings([]), { workerCounts: [1, 2, 4], gatewayCounts: [2, 4], rateMax: 50_000, seconds: 5, plotPath: undefined, wantsJson: false })
-  for (const [name, value] of [['--workers', '0'], ['--gateways', '5'], ['--rate-max', '100'], ['--seconds', 'x']] as const) {
+  assert.deepEqual(readScalingSettings([]), {
+    workerCounts: [1, 2, 4],
+    gatewayCounts: [2, 4],
+    rateMax: 50_000,
+    seconds: 5,
+    plotPath: undefined,
+    wantsJson: false
+  })
+  for (const [name, value] of [
+    ['--workers', '0'],
+    ['--gateways', '5'],
+    ['--rate-max', '100'],
+    ['--seconds', 'x']
+  ] as const) {
     assert.throws(() => readScalingSettings([name, value]), new RegExp(`${name} .* not "${value}"`))
   }
 })

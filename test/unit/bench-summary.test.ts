@@ -27,7 +27,9 @@ describe('the ledger', () => {
   it('sums as adding up does, whatever the range', () => {
     const { fraction } = createRandom(7, 'ranges')
     for (let round = 0; round < 200; round++) {
-      const [one, other] = [fraction(), fraction()].map(share => Math.floor(ledger.startMs - 1_000 + share * (END_MS - ledger.startMs + 2_000))) as [number, number]
+      const [one, other] = [fraction(), fraction()].map(share =>
+        Math.floor(ledger.startMs - 1_000 + share * (END_MS - ledger.startMs + 2_000))
+      ) as [number, number]
       const [fromMs, toMs] = [Math.min(one, other), Math.max(one, other)]
       assert.deepEqual(ledger.sum(fromMs, toMs), addedUp(ledger, fromMs, toMs))
     }
@@ -50,7 +52,12 @@ describe('the ledger', () => {
 describe('the ranges', () => {
   const next = createRanges(ledger, createRandom(1, 'ranges').fraction)
   const ranges = Array.from({ length: 400 }, next)
-  it('come by turns', () => { assert.deepEqual(ranges.slice(0, 4).map(({ name }) => name), [...RANGES]) })
+  it('come by turns', () => {
+    assert.deepEqual(
+      ranges.slice(0, 4).map(({ name }) => name),
+      [...RANGES]
+    )
+  })
   it('lie before the end of the history and begin at an odd millisecond, but for the one without bounds', () => {
     for (const { name, fromMs, toMs } of ranges) {
       if (name === 'all time') continue
@@ -60,7 +67,10 @@ describe('the ranges', () => {
   })
   it('are asked for by ISO times', () => {
     assert.equal(pathOf({ name: 'all time', fromMs: 0, toMs: Infinity }), '/payments-summary')
-    assert.equal(pathOf({ name: '15 s', fromMs: 1, toMs: 15_001 }), '/payments-summary?from=1970-01-01T00:00:00.001Z&to=1970-01-01T00:00:15.001Z')
+    assert.equal(
+      pathOf({ name: '15 s', fromMs: 1, toMs: 15_001 }),
+      '/payments-summary?from=1970-01-01T00:00:00.001Z&to=1970-01-01T00:00:15.001Z'
+    )
   })
 })
 
@@ -68,17 +78,25 @@ describe('an answer', () => {
   const textOf = ({ fromMs, toMs }: Range, more = 0) => {
     const { default: byDefault, fallback } = ledger.sum(fromMs, toMs)
     const part = ({ requests, cents }: typeof byDefault) => ({ totalRequests: requests, totalAmount: cents / 100 })
-    return JSON.stringify({ default: part({ requests: byDefault.requests, cents: byDefault.cents + more }), fallback: part(fallback) })
+    return JSON.stringify({
+      default: part({ requests: byDefault.requests, cents: byDefault.cents + more }),
+      fallback: part(fallback)
+    })
   }
   const all: Range = { name: 'all time', fromMs: 0, toMs: Infinity }
   const some: Range = { name: 'any', fromMs: END_MS - 86_400_000, toMs: END_MS - 1 }
   it('is right to the cent', () => {
     assertRight(some, textOf(some), ledger)
-    for (const more of [1, -1]) assert.throws(() => { assertRight(some, textOf(some, more), ledger) }, BooksError)
+    for (const more of [1, -1])
+      assert.throws(() => {
+        assertRight(some, textOf(some, more), ledger)
+      }, BooksError)
   })
   it('may have what arrived meanwhile where the range has no bounds, but no less', () => {
     assertRight(all, textOf(all, 1), ledger)
-    assert.throws(() => { assertRight(all, textOf(all, -1), ledger) }, BooksError)
+    assert.throws(() => {
+      assertRight(all, textOf(all, -1), ledger)
+    }, BooksError)
   })
 })
 
@@ -90,8 +108,19 @@ it('figures are those of each range', () => {
 })
 
 it('arguments have defaults, and are named when they are wrong', () => {
-  assert.deepEqual(readSummarySettings([]), { paymentCount: 10_000_000, ratePerSecond: 500, seconds: 20, runCount: 3, wantsJson: false })
-  for (const [name, value] of [['--payments', '2999'], ['--rate', '199'], ['--seconds', '0'], ['--runs', 'x']] as const) {
+  assert.deepEqual(readSummarySettings([]), {
+    paymentCount: 10_000_000,
+    ratePerSecond: 500,
+    seconds: 20,
+    runCount: 3,
+    wantsJson: false
+  })
+  for (const [name, value] of [
+    ['--payments', '2999'],
+    ['--rate', '199'],
+    ['--seconds', '0'],
+    ['--runs', 'x']
+  ] as const) {
     assert.throws(() => readSummarySettings([name, value]), new RegExp(`${name} .* not "${value}"`))
   }
 })

@@ -33,7 +33,12 @@ test('a probe is due each openMs, answered or not', () => {
 })
 
 test('any success closes it, and any failure only tells how new the bad news is', () => {
-  assert.deepEqual(after([SUCCESS], OPEN, NOW_MS + 7), { state: 'closed', failureCount: 0, sinceMs: NOW_MS + 7, succeededAtMs: NOW_MS + 7 })
+  assert.deepEqual(after([SUCCESS], OPEN, NOW_MS + 7), {
+    state: 'closed',
+    failureCount: 0,
+    sinceMs: NOW_MS + 7,
+    succeededAtMs: NOW_MS + 7
+  })
   assert.deepEqual(after([failure(1, NOW_MS - 50)], OPEN, NOW_MS + 7), OPEN)
   assert.deepEqual(after([failure(1, NOW_MS + 3)], OPEN, NOW_MS + 7), { ...OPEN, refusedSentAtMs: NOW_MS + 3 })
 })
@@ -52,10 +57,12 @@ test('the published health opens it unless it has seen better itself, or makes a
 
 test('no sequence of events leaves it without a way back', () => {
   const event = fc.constantFrom<BreakerEvent>(SUCCESS, failure(), failure(800), PROBE_SENT, SAID_FAILING, SAID_WELL)
-  fc.assert(fc.property(fc.array(event), events => {
-    assert.equal(after([...events, SUCCESS]).state, 'closed')
-    const breaker = after([...events, failure(), failure(), failure()])
-    assert.equal(breaker.state, 'open')
-    assert(isProbeDue(breaker, NOW_MS + LIMITS.openMs, LIMITS))
-  }))
+  fc.assert(
+    fc.property(fc.array(event), events => {
+      assert.equal(after([...events, SUCCESS]).state, 'closed')
+      const breaker = after([...events, failure(), failure(), failure()])
+      assert.equal(breaker.state, 'open')
+      assert(isProbeDue(breaker, NOW_MS + LIMITS.openMs, LIMITS))
+    })
+  )
 })

@@ -1,6 +1,6 @@
-// Goal: whatever the head of a compose file says can be set does reach the services that read it, and nothing else can be set.
-// Method: the names in the head are compared with those that the file takes from the environment, and the settings of a service with the
-// lines of `environment` that pass them on.
+// Goal: whatever the head of a compose file says can be set does reach the services that read it, and nothing else can
+// be set. Method: the names in the head are compared with those that the file takes from the environment, and the
+// settings of a service with the lines of `environment` that pass them on.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -29,7 +29,9 @@ function documented(head: string): Map<string, string> {
 
 /** What the file takes from the environment, with its default. */
 function taken(body: string): Map<string, string> {
-  return new Map([...body.matchAll(/\$\{([A-Z_]+):-([^}]*)\}/g)].map(([, name = '', standard = '']) => [name, standard || 'unset']))
+  return new Map(
+    [...body.matchAll(/\$\{([A-Z_]+):-([^}]*)\}/g)].map(([, name = '', standard = '']) => [name, standard || 'unset'])
+  )
 }
 
 /** The environment of what YAML calls `&anchor`, and of a service without one. */
@@ -53,20 +55,30 @@ for (const file of ['docker-compose.yml', 'processors.yml', 'monitoring/docker-c
 describe('compose/docker-compose.yml', () => {
   const { head, body } = read('docker-compose.yml')
   const services: [anchor: string, variables: Variables][] = [
-    ['gateway-environment', { ...GATEWAY_VARIABLES, ...COMMON_VARIABLES }], ['worker-environment', { ...WORKER_VARIABLES, ...MONITOR_VARIABLES, ...COMMON_VARIABLES }]
+    ['gateway-environment', { ...GATEWAY_VARIABLES, ...COMMON_VARIABLES }],
+    ['worker-environment', { ...WORKER_VARIABLES, ...MONITOR_VARIABLES, ...COMMON_VARIABLES }]
   ]
 
   it('passes each setting of a service on to it under its own name', () => {
     for (const [anchor, variables] of services) {
       const environment = environmentOf(body, anchor)
-      const names = Object.values(variables).map(({ name }) => name).filter(name => documented(head).has(name))
+      const names = Object.values(variables)
+        .map(({ name }) => name)
+        .filter(name => documented(head).has(name))
       assert(names.length >= 2, anchor)
-      for (const name of names) assert.match(environment.get(name) ?? 'missing', new RegExp(String.raw`^"\$\{${name}:-[^}]*\}"$`), `${anchor}: ${name}`)
+      for (const name of names)
+        assert.match(
+          environment.get(name) ?? 'missing',
+          new RegExp(String.raw`^"\$\{${name}:-[^}]*\}"$`),
+          `${anchor}: ${name}`
+        )
     }
   })
 
-  it('has the services\' own defaults', () => {
-    const variables = new Map(services.flatMap(([, each]) => Object.values(each)).map(variable => [variable.name, variable]))
+  it("has the services' own defaults", () => {
+    const variables = new Map(
+      services.flatMap(([, each]) => Object.values(each)).map(variable => [variable.name, variable])
+    )
     for (const [name, standard] of documented(head)) {
       const variable = variables.get(name)
       if (variable) assert.equal(standard === 'unset' ? '' : standard, variable.default, name)

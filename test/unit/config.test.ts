@@ -4,7 +4,18 @@ import { test } from 'node:test'
 import { GATEWAY_RULES, GATEWAY_VARIABLES } from '../../gateway/config.ts'
 import { MONITOR_RULES, MONITOR_VARIABLES } from '../../health-monitor/config.ts'
 import { WORKER_RULES, WORKER_VARIABLES } from '../../processor-worker/config.ts'
-import { address, ConfigError, describeVariables, httpOrigin, integer, oneOf, optionalText, problemsIn, readConfig, type Rule } from '../../shared/config.ts'
+import {
+  address,
+  ConfigError,
+  describeVariables,
+  httpOrigin,
+  integer,
+  oneOf,
+  optionalText,
+  problemsIn,
+  readConfig,
+  type Rule
+} from '../../shared/config.ts'
 import { REDIS_URL } from '../../shared/redis/connect.ts'
 
 const about = 'for a test'
@@ -16,42 +27,75 @@ test('every default is a good value, and they go together', () => {
 })
 
 test('all bad variables are named at once, with what they want', () => {
-  const variables = { a: integer('A', { default: 1, min: 1, max: 5, unit: 'ms', about }), b: oneOf('B', ['x', 'y'], { default: 'x', about }) }
-  assert.throws(() => readConfig(variables, { A: '6', B: 'z' }), (error: unknown) => {
-    assert(error instanceof ConfigError)
-    assert.match(error.message, /A="6".*from 1 to 5 \(ms\)\nB="z".*one of x, y/)
-    return true
-  })
+  const variables = {
+    a: integer('A', { default: 1, min: 1, max: 5, unit: 'ms', about }),
+    b: oneOf('B', ['x', 'y'], { default: 'x', about })
+  }
+  assert.throws(
+    () => readConfig(variables, { A: '6', B: 'z' }),
+    (error: unknown) => {
+      assert(error instanceof ConfigError)
+      assert.match(error.message, /A="6".*from 1 to 5 \(ms\)\nB="z".*one of x, y/)
+      return true
+    }
+  )
   assert.deepEqual(readConfig(variables, { A: ' 5 ', B: '' }), { a: 5, b: 'x' })
 })
 
 test('settings that contradict each other are named together, with all that is bad, and what is wanted', () => {
-  const variables = { a: integer('A', { default: 1, min: 1, max: 9, unit: '', about }), b: integer('B', { default: 2, min: 1, max: 9, unit: '', about }), c: integer('C', { default: 3, min: 1, max: 9, unit: '', about }) }
+  const variables = {
+    a: integer('A', { default: 1, min: 1, max: 9, unit: '', about }),
+    b: integer('B', { default: 2, min: 1, max: 9, unit: '', about }),
+    c: integer('C', { default: 3, min: 1, max: 9, unit: '', about })
+  }
   const rules: Rule<typeof variables>[] = [
     { between: ['a', 'b'], wants: 'B above A', isKept: ({ a, b }) => b > a },
     { between: ['b', 'c'], wants: 'C above B', isKept: ({ b, c }) => c > b }
   ]
   assert.deepEqual(problemsIn(variables, {}, rules), [])
-  assert.deepEqual(problemsIn(variables, { A: '5', B: '5' }, rules), ['A="5", B="5" contradict each other: wanted is B above A', 'B="5", C="3" contradict each other: wanted is C above B'])
+  assert.deepEqual(problemsIn(variables, { A: '5', B: '5' }, rules), [
+    'A="5", B="5" contradict each other: wanted is B above A',
+    'B="5", C="3" contradict each other: wanted is C above B'
+  ])
   // Of what is not usable by itself nobody knows what it was meant to be.
-  assert.deepEqual(problemsIn(variables, { A: 'x', B: '4' }, rules), ['A="x" is not usable: it wants a whole number from 1 to 9', 'B="4", C="3" contradict each other: wanted is C above B'])
-  assert.throws(() => readConfig(variables, { A: '5' }, rules), new ConfigError('A="5", B="2" contradict each other: wanted is B above A'))
+  assert.deepEqual(problemsIn(variables, { A: 'x', B: '4' }, rules), [
+    'A="x" is not usable: it wants a whole number from 1 to 9',
+    'B="4", C="3" contradict each other: wanted is C above B'
+  ])
+  assert.throws(
+    () => readConfig(variables, { A: '5' }, rules),
+    new ConfigError('A="5", B="2" contradict each other: wanted is B above A')
+  )
 })
 
 test('what services refuse and take together', () => {
-  const problemOf = (environment: Record<string, string>) => [
-    ...problemsIn(GATEWAY_VARIABLES, environment, GATEWAY_RULES), ...problemsIn(WORKER_VARIABLES, environment, WORKER_RULES), ...problemsIn(MONITOR_VARIABLES, environment, MONITOR_RULES)
-  ].join('\n')
+  const problemOf = (environment: Record<string, string>) =>
+    [
+      ...problemsIn(GATEWAY_VARIABLES, environment, GATEWAY_RULES),
+      ...problemsIn(WORKER_VARIABLES, environment, WORKER_RULES),
+      ...problemsIn(MONITOR_VARIABLES, environment, MONITOR_RULES)
+    ].join('\n')
   const contradictions: [environment: Record<string, string>, ...words: string[]][] = [
     [{ HEARTBEAT_MS: '3000' }, 'HEARTBEAT_MS="3000"', 'DEAD_AFTER_MS="2000"', 'at least three times'],
     [{ HEARTBEAT_MS: '667' }, 'at least three times'],
     [{ DEAD_AFTER_MS: '1499' }, 'at least three times'],
-    [{ POLL_EVERY_MS: '20000' }, 'POLL_EVERY_MS="20000"', 'POLL_TIMEOUT_MS="4000"', 'HEALTH_EXPIRES_MS="15000"', 'at least 1000 more'],
+    [
+      { POLL_EVERY_MS: '20000' },
+      'POLL_EVERY_MS="20000"',
+      'POLL_TIMEOUT_MS="4000"',
+      'HEALTH_EXPIRES_MS="15000"',
+      'at least 1000 more'
+    ],
     [{ POLL_TIMEOUT_MS: '8901' }, 'at least 1000 more'],
     [{ HEALTH_EXPIRES_MS: '10099' }, 'at least 1000 more'],
     [{ DEFAULT_FEE: '0.2' }, 'DEFAULT_FEE="0.2"', 'FALLBACK_FEE="0.15"', 'not above'],
     [{ LISTEN: '[::1]:80', METRICS_LISTEN: '[::1]:80' }, 'another address'],
-    [{ LISTEN: 'unix:/run/g.sock', METRICS_LISTEN: 'unix:/run/g.sock' }, 'LISTEN="unix:/run/g.sock"', 'METRICS_LISTEN', 'another address']
+    [
+      { LISTEN: 'unix:/run/g.sock', METRICS_LISTEN: 'unix:/run/g.sock' },
+      'LISTEN="unix:/run/g.sock"',
+      'METRICS_LISTEN',
+      'another address'
+    ]
   ]
   for (const [environment, ...words] of contradictions) {
     const problem = problemOf(environment)
@@ -59,10 +103,19 @@ test('what services refuse and take together', () => {
     assert.equal(problem.split('\n').length, 1)
   }
   for (const environment of [
-    { HEARTBEAT_MS: '666' }, { DEAD_AFTER_MS: '1500' }, { HEARTBEAT_MS: '60000', DEAD_AFTER_MS: '180000' },
-    { POLL_TIMEOUT_MS: '8900' }, { HEALTH_EXPIRES_MS: '10100' }, { POLL_EVERY_MS: '3500000', POLL_TIMEOUT_MS: '60000', HEALTH_EXPIRES_MS: '3600000' },
-    { DEFAULT_FEE: '0.15' }, { METRICS_LISTEN: '127.0.0.1:8081' }, { PURGE_TOKEN: 'no-use-while-closed' }, { STATUS: 'closed' }, { FALLBACK_AFTER_MS: '100' }
-  ]) assert.equal(problemOf(environment as Record<string, string>), '')
+    { HEARTBEAT_MS: '666' },
+    { DEAD_AFTER_MS: '1500' },
+    { HEARTBEAT_MS: '60000', DEAD_AFTER_MS: '180000' },
+    { POLL_TIMEOUT_MS: '8900' },
+    { HEALTH_EXPIRES_MS: '10100' },
+    { POLL_EVERY_MS: '3500000', POLL_TIMEOUT_MS: '60000', HEALTH_EXPIRES_MS: '3600000' },
+    { DEFAULT_FEE: '0.15' },
+    { METRICS_LISTEN: '127.0.0.1:8081' },
+    { PURGE_TOKEN: 'no-use-while-closed' },
+    { STATUS: 'closed' },
+    { FALLBACK_AFTER_MS: '100' }
+  ])
+    assert.equal(problemOf(environment as Record<string, string>), '')
 })
 
 test('numbers', () => {
@@ -76,23 +129,28 @@ test('addresses', () => {
   assert.deepEqual(parse('unix:/run/a.sock'), { kind: 'unix', path: '/run/a.sock' })
   assert.deepEqual(parse('0.0.0.0:8080'), { kind: 'tcp', host: '0.0.0.0', port: 8080 })
   assert.deepEqual(parse('[::1]:80'), { kind: 'tcp', host: '::1', port: 80 })
-  for (const text of ['unix:a.sock', `unix:/${'x'.repeat(107)}`, '8080', ':8080', 'host:65536', 'host:', 'a:b:1']) assert.equal(parse(text), undefined, text)
+  for (const text of ['unix:a.sock', `unix:/${'x'.repeat(107)}`, '8080', ':8080', 'host:65536', 'host:', 'a:b:1'])
+    assert.equal(parse(text), undefined, text)
 })
 
 test('origins', () => {
   const { parse } = httpOrigin('A', { default: '', about })
   assert.equal(parse('http://processor:8080/'), 'http://processor:8080')
-  for (const text of ['processor:8080', 'ftp://processor', 'http://processor/payments', 'http://user@processor', '']) assert.equal(parse(text), undefined, text)
+  for (const text of ['processor:8080', 'ftp://processor', 'http://processor/payments', 'http://user@processor', ''])
+    assert.equal(parse(text), undefined, text)
 })
 
 test('Redis URLs', () => {
-  for (const text of ['redis://localhost:6379', 'rediss://user:secret@host:6380/1', 'unix:/run/redis.sock']) assert.equal(REDIS_URL.parse(text), text)
-  for (const text of ['localhost:6379', 'unix:redis.sock', 'http://host', '']) assert.equal(REDIS_URL.parse(text), undefined, text)
+  for (const text of ['redis://localhost:6379', 'rediss://user:secret@host:6380/1', 'unix:/run/redis.sock'])
+    assert.equal(REDIS_URL.parse(text), text)
+  for (const text of ['localhost:6379', 'unix:redis.sock', 'http://host', ''])
+    assert.equal(REDIS_URL.parse(text), undefined, text)
 })
 
 test('amounts, tokens', () => {
   assert.equal(GATEWAY_VARIABLES.maxAmount.parse('0.01'), 1)
-  for (const text of ['0', '-1', '1.001', '1000000000.01', '1e3', '']) assert.equal(GATEWAY_VARIABLES.maxAmount.parse(text), undefined, text)
+  for (const text of ['0', '-1', '1.001', '1000000000.01', '1e3', ''])
+    assert.equal(GATEWAY_VARIABLES.maxAmount.parse(text), undefined, text)
   const token = optionalText('A', { wants: '', about, pattern: /^x+$/ })
   assert.equal(token.parse(''), null)
   assert.equal(token.parse('xx'), 'xx')

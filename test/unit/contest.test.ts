@@ -8,15 +8,27 @@ import { renderTable } from '../k6/report.ts'
 import { parseSchedule } from '../k6/schedule.ts'
 import { bonusPercent, scoreRun, type Figures } from '../k6/score.ts'
 
-const settledAt = (requests: number, feePerTransaction: number) =>
-  ({ requests, cents: requests * 1990, feeCents: Math.round(requests * 1990 * feePerTransaction), feePerTransaction })
+const settledAt = (requests: number, feePerTransaction: number) => ({
+  requests,
+  cents: requests * 1990,
+  feeCents: Math.round(requests * 1990 * feePerTransaction),
+  feePerTransaction
+})
 
 /** The best possible run of the published schedule. */
 function perfect(changed: Partial<Figures> = {}): Figures {
   return {
-    amountCents: 1990, asked: 16_752, accepted: 16_752, p99Ms: 1.25,
-    checks: 6, inconsistencies: 0, checksUnanswered: 0, wasPurged: true,
-    default: settledAt(16_752, 0.05), fallback: settledAt(0, 0.15), ...changed
+    amountCents: 1990,
+    asked: 16_752,
+    accepted: 16_752,
+    p99Ms: 1.25,
+    checks: 6,
+    inconsistencies: 0,
+    checksUnanswered: 0,
+    wasPurged: true,
+    default: settledAt(16_752, 0.05),
+    fallback: settledAt(0, 0.15),
+    ...changed
   }
 }
 
@@ -40,7 +52,16 @@ describe('the score', () => {
   })
 
   it('has a bonus of 2 % for each ms under 11 ms, in whole percents', () => {
-    const cases = [[0.4, 20], [1.25, 20], [1.26, 19], [5.91, 10], [10.7, 1], [10.8, 0], [11, 0], [900, 0]] as const
+    const cases = [
+      [0.4, 20],
+      [1.25, 20],
+      [1.26, 19],
+      [5.91, 10],
+      [10.7, 1],
+      [10.8, 0],
+      [11, 0],
+      [900, 0]
+    ] as const
     for (const [p99Ms, percent] of cases) assert.equal(bonusPercent(p99Ms), percent, `${p99Ms} ms`)
     assert.equal(scoreRun(perfect({ p99Ms: null })).bonus, 0)
   })
@@ -74,13 +95,26 @@ describe('the schedule', () => {
   it('that was published first is read as the rules have it', () => {
     const { stages, ...rest } = parseSchedule(published())
     assert.deepEqual(rest, {
-      durationMs: 60_000, users: { from: 1, to: 550 }, amountCents: 1990, checkEveryMs: 10_000, checkLagMs: 1_500
+      durationMs: 60_000,
+      users: { from: 1, to: 550 },
+      amountCents: 1990,
+      checkEveryMs: 10_000,
+      checkLagMs: 1_500
     })
-    const table = stages.map(stage =>
-      [stage.atMs / 1000, stage.default.delayMs, stage.default.failing, stage.fallback.delayMs, stage.fallback.failing])
+    const table = stages.map(stage => [
+      stage.atMs / 1000,
+      stage.default.delayMs,
+      stage.default.failing,
+      stage.fallback.delayMs,
+      stage.fallback.failing
+    ])
     assert.deepEqual(table, [
-      [1, 0, false, 0, false], [10, 100, false, 0, false], [20, 100, true, 0, false],
-      [30, 2000, true, 1000, true], [40, 20, false, 20, false], [50, 0, false, 5000, false]
+      [1, 0, false, 0, false],
+      [10, 100, false, 0, false],
+      [20, 100, true, 0, false],
+      [30, 2000, true, 1000, true],
+      [40, 20, false, 20, false],
+      [50, 0, false, 5000, false]
     ])
   })
 
@@ -89,23 +123,97 @@ describe('the schedule', () => {
       Object.assign(schedule.stages[index] ?? {}, fields)
     }
     const cases: [string, RegExp, (schedule: ReturnType<typeof published>) => void][] = [
-      ['missing', /the schedule has no amount/, schedule => { delete schedule.amount }],
-      ['misspelt', /a field duration,/, schedule => { schedule.duration = 1 }],
-      ['duration', /^durationMs must/, schedule => { schedule.durationMs = '60s' }],
-      ['users', /^users\.to must/, schedule => { schedule.users = { from: 1, to: 0.5 } }],
-      ['amount', /^amount must/, schedule => { schedule.amount = 19.905 }],
-      ['check', /^checkEveryMs must/, schedule => { schedule.checkEveryMs = 0 }],
-      ['lag', /^checkLagMs must/, schedule => { schedule.checkLagMs = 20_000 }],
-      ['stages', /^stages must/, schedule => { (schedule as Record<string, unknown>).stages = {} }],
-      ['processor', /^stages\[1\] has no fallback/, schedule => { delete schedule.stages[1]?.fallback }],
-      ['delay', /^stages\[2\]\.default\.delayMs must/, schedule => {
-        change(schedule, 2, { default: { delayMs: -1, failing: false } })
-      }],
-      ['failing', /^stages\[2\]\.default\.failing must/, schedule => {
-        change(schedule, 2, { default: { delayMs: 0, failing: 'no' } })
-      }],
-      ['order', /^stages\[1\]\.atMs must be later/, schedule => { change(schedule, 1, { atMs: 1_000 }) }],
-      ['too late', /^stages\[5\]\.atMs must/, schedule => { change(schedule, 5, { atMs: 60_001 }) }]
+      [
+        'missing',
+        /the schedule has no amount/,
+        schedule => {
+          delete schedule.amount
+        }
+      ],
+      [
+        'misspelt',
+        /a field duration,/,
+        schedule => {
+          schedule.duration = 1
+        }
+      ],
+      [
+        'duration',
+        /^durationMs must/,
+        schedule => {
+          schedule.durationMs = '60s'
+        }
+      ],
+      [
+        'users',
+        /^users\.to must/,
+        schedule => {
+          schedule.users = { from: 1, to: 0.5 }
+        }
+      ],
+      [
+        'amount',
+        /^amount must/,
+        schedule => {
+          schedule.amount = 19.905
+        }
+      ],
+      [
+        'check',
+        /^checkEveryMs must/,
+        schedule => {
+          schedule.checkEveryMs = 0
+        }
+      ],
+      [
+        'lag',
+        /^checkLagMs must/,
+        schedule => {
+          schedule.checkLagMs = 20_000
+        }
+      ],
+      [
+        'stages',
+        /^stages must/,
+        schedule => {
+          ;(schedule as Record<string, unknown>).stages = {}
+        }
+      ],
+      [
+        'processor',
+        /^stages\[1\] has no fallback/,
+        schedule => {
+          delete schedule.stages[1]?.fallback
+        }
+      ],
+      [
+        'delay',
+        /^stages\[2\]\.default\.delayMs must/,
+        schedule => {
+          change(schedule, 2, { default: { delayMs: -1, failing: false } })
+        }
+      ],
+      [
+        'failing',
+        /^stages\[2\]\.default\.failing must/,
+        schedule => {
+          change(schedule, 2, { default: { delayMs: 0, failing: 'no' } })
+        }
+      ],
+      [
+        'order',
+        /^stages\[1\]\.atMs must be later/,
+        schedule => {
+          change(schedule, 1, { atMs: 1_000 })
+        }
+      ],
+      [
+        'too late',
+        /^stages\[5\]\.atMs must/,
+        schedule => {
+          change(schedule, 5, { atMs: 60_001 })
+        }
+      ]
     ]
     for (const [what, problem, spoil] of cases) {
       const schedule = published()

@@ -1,7 +1,7 @@
 // Goal: the live page's charts begin with the last five minutes, however often the status was made meanwhile.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createHistory, HISTORY_MS, type Point } from '../../gateway/dashboard/history.ts'
+import { createHistory, HISTORY_MS, type Point } from '../../gateway/watching/dashboard/history.ts'
 
 function pointAt(atMs: number): Point {
   return [atMs, 1, 2, 3, 4, 5, 6, 0]
@@ -20,7 +20,9 @@ test('keeps five minutes, both ends included', () => {
 
 test('keeps one of a second, also when the status is asked for more often', () => {
   const times = timesOf(100, HISTORY_MS)
-  times.slice(1).forEach((atMs, index) => { assert(atMs - (times[index] ?? 0) >= 900, `${String(times[index])} and ${atMs}`) })
+  times.slice(1).forEach((atMs, index) => {
+    assert(atMs - (times[index] ?? 0) >= 900, `${String(times[index])} and ${atMs}`)
+  })
   assert(times.length <= HISTORY_MS / 900 + 1 && times.length >= HISTORY_MS / 1_100)
 })
 
@@ -34,5 +36,8 @@ test('begins anew after a long pause', () => {
   const history = createHistory()
   history.add(pointAt(0))
   history.add(pointAt(HISTORY_MS + 1))
-  assert.deepEqual(history.points().map(([atMs]) => atMs), [HISTORY_MS + 1])
+  assert.deepEqual(
+    history.points().map(([atMs]) => atMs),
+    [HISTORY_MS + 1]
+  )
 })

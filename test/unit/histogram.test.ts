@@ -3,8 +3,18 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import {
-  copyOf, countOf, createHistogram, cumulativeByDoubling, fromSparse, meanMs, quantileMs, record, since, sumOf, toSparse
-} from '../../shared/report/histogram.ts'
+  copyOf,
+  countOf,
+  createHistogram,
+  cumulativeByDoubling,
+  fromSparse,
+  meanMs,
+  quantileMs,
+  record,
+  since,
+  sumOf,
+  toSparse
+} from '../../shared/watching/histogram.ts'
 import { required } from '../support/payments.ts'
 
 function histogramOf(times: readonly number[]) {
@@ -15,11 +25,13 @@ function histogramOf(times: readonly number[]) {
 
 test('a quantile is the value asked for, or up to 4.5 % more', () => {
   const someTimes = fc.array(fc.double({ min: 0.07, max: 60_000, noNaN: true }), { minLength: 1, maxLength: 200 })
-  fc.assert(fc.property(someTimes, fc.double({ min: 0.01, max: 1, noNaN: true }), (times, share) => {
-    const exact = required([...times].sort((a, b) => a - b)[Math.ceil(times.length * share) - 1])
-    const told = required(quantileMs(histogramOf(times), share))
-    assert(told >= exact * 0.999_999 && told <= exact * 1.045, `${told} for ${exact}`)
-  }))
+  fc.assert(
+    fc.property(someTimes, fc.double({ min: 0.01, max: 1, noNaN: true }), (times, share) => {
+      const exact = required([...times].sort((a, b) => a - b)[Math.ceil(times.length * share) - 1])
+      const told = required(quantileMs(histogramOf(times), share))
+      assert(told >= exact * 0.999_999 && told <= exact * 1.045, `${told} for ${exact}`)
+    })
+  )
 })
 
 test('what is too small or too large for any bucket is counted in the first and the last one', () => {
@@ -31,7 +43,10 @@ test('what is too small or too large for any bucket is counted in the first and 
 
 test('powers of two fall into the bucket that ends there, as Prometheus wants it', () => {
   const steps = new Map(cumulativeByDoubling(histogramOf([1, 2, 2.01, 4])).map(({ upToMs, count }) => [upToMs, count]))
-  assert.deepEqual([0.5, 1, 2, 4, 8, 32_768].map(ms => steps.get(ms)), [0, 1, 2, 4, 4, 4])
+  assert.deepEqual(
+    [0.5, 1, 2, 4, 8, 32_768].map(ms => steps.get(ms)),
+    [0, 1, 2, 4, 4, 4]
+  )
 })
 
 test('several histograms add up, and an earlier copy can be taken away again', () => {

@@ -3,7 +3,15 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { digitsAt, digitsOf, parseIdRecord, periodFrom, periodOfNodes, settledIdRecord, uuidOf } from '../../shared/id-memory.ts'
+import {
+  digitsAt,
+  digitsOf,
+  parseIdRecord,
+  periodFrom,
+  periodOfNodes,
+  settledIdRecord,
+  uuidOf
+} from '../../shared/id-memory.ts'
 import { renderTable } from '../../shared/table.ts'
 
 const HOUR_MS = 3_600_000
@@ -22,39 +30,71 @@ test('an id is read back from its place', () => {
 
 test('a period is named by its start, to the hour where it is a whole one', () => {
   const nowMs = Date.parse('2026-11-21T07:48:20.123Z')
-  const aligned = { name: '2026-11-21T00', startMs: Date.parse('2026-11-21T00:00Z'), endMs: Date.parse('2026-11-22T00:00Z'), forgottenMs: Date.parse('2026-11-23T00:00Z') }
+  const aligned = {
+    name: '2026-11-21T00',
+    startMs: Date.parse('2026-11-21T00:00Z'),
+    endMs: Date.parse('2026-11-22T00:00Z'),
+    forgottenMs: Date.parse('2026-11-23T00:00Z')
+  }
   assert.deepEqual(periodFrom(nowMs, 0, 24), aligned)
   // A period of an hour began at 07:00: one that remembers for longer can't begin before that.
-  assert.deepEqual(periodFrom(nowMs, Date.parse('2026-11-21T07:00Z'), 24), { ...aligned, name: '2026-11-21T07:48:20.123Z', startMs: nowMs })
+  assert.deepEqual(periodFrom(nowMs, Date.parse('2026-11-21T07:00Z'), 24), {
+    ...aligned,
+    name: '2026-11-21T07:48:20.123Z',
+    startMs: nowMs
+  })
   // As version 0.1 had it.
   assert.deepEqual(periodOfNodes(aligned.name, aligned.forgottenMs), aligned)
 })
 
 test('a period begins after the newest one, holds now, and is remembered for as long as was asked', () => {
-  fc.assert(fc.property(
-    fc.integer({ min: 1, max: 8_760 }), fc.integer({ min: 0, max: 4_000_000_000_000 }), fc.integer({ min: -400 * 24 * HOUR_MS, max: HOUR_MS }),
-    (hours, nowMs, newestMs) => {
-      const newestStartMs = Math.max(0, nowMs + newestMs)
-      const { startMs, endMs, forgottenMs } = periodFrom(nowMs, newestStartMs, hours)
-      assert(startMs > newestStartMs || (startMs === 0 && newestStartMs === 0) || startMs === newestStartMs + 1)
-      assert(endMs > nowMs && endMs > startMs && endMs % (hours * HOUR_MS) === 0)
-      assert.equal(forgottenMs - endMs, hours * HOUR_MS)
-    }))
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 8_760 }),
+      fc.integer({ min: 0, max: 4_000_000_000_000 }),
+      fc.integer({ min: -400 * 24 * HOUR_MS, max: HOUR_MS }),
+      (hours, nowMs, newestMs) => {
+        const newestStartMs = Math.max(0, nowMs + newestMs)
+        const { startMs, endMs, forgottenMs } = periodFrom(nowMs, newestStartMs, hours)
+        assert(startMs > newestStartMs || (startMs === 0 && newestStartMs === 0) || startMs === newestStartMs + 1)
+        assert(endMs > nowMs && endMs > startMs && endMs % (hours * HOUR_MS) === 0)
+        assert.equal(forgottenMs - endMs, hours * HOUR_MS)
+      }
+    )
+  )
 })
 
 test('what is written about an id is read back', () => {
-  fc.assert(fc.property(fc.integer({ min: 1, max: 1e11 }), fc.constantFrom('default' as const, 'fallback' as const), fc.integer({ min: 0, max: 1e14 }), (cents, processor, requestedAtMs) => {
-    assert.deepEqual(parseIdRecord(settledIdRecord(cents, processor, requestedAtMs)), { state: 'settled', cents, processor, requestedAtMs })
-  }))
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 1e11 }),
+      fc.constantFrom('default' as const, 'fallback' as const),
+      fc.integer({ min: 0, max: 1e14 }),
+      (cents, processor, requestedAtMs) => {
+        assert.deepEqual(parseIdRecord(settledIdRecord(cents, processor, requestedAtMs)), {
+          state: 'settled',
+          cents,
+          processor,
+          requestedAtMs
+        })
+      }
+    )
+  )
   assert.deepEqual(parseIdRecord('1990 1795247300123-0'), { state: 'unsettled', cents: 1_990 })
   assert.deepEqual(parseIdRecord('1990 dead-letter'), { state: 'dead-letter', cents: 1_990 })
-  for (const record of ['', '1990', '1990 x5', '1990 d', 'd5', '1990 d5 ', '-1 d5']) assert.throws(() => parseIdRecord(record), record)
+  for (const record of ['', '1990', '1990 x5', '1990 d', 'd5', '1990 d5 ', '-1 d5'])
+    assert.throws(() => parseIdRecord(record), record)
 })
 
 test('a table is aligned', () => {
-  assert.equal(renderTable(['processor', 'payments'], [['default', '3'], ['fallback', '12345']]), [
-    'processor  payments',
-    'default           3',
-    'fallback      12345'
-  ].join('\n'))
+  assert.equal(
+    renderTable(
+      ['processor', 'payments'],
+      [
+        ['default', '3'],
+        ['fallback', '12345']
+      ]
+    ),
+    ['processor  payments', 'default           3', 'fallback      12345'].join('\n')
+  )
 })

@@ -1,6 +1,6 @@
 // Goal: whoever follows a link in a document arrives.
-// Method: every relative link of every page is followed: its file must be there, and its anchor be a heading of that page by the rule
-// that GitHub makes anchors by.
+// Method: every relative link of every page is followed: its file must be there, and its anchor be a heading of that
+// page by the rule that GitHub makes anchors by.
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
@@ -8,17 +8,24 @@ import { describe, it } from 'node:test'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
-const inDocs = readdirSync(join(ROOT, 'docs')).filter(name => name.endsWith('.md')).map(name => `docs/${name}`)
+const inDocs = readdirSync(join(ROOT, 'docs'))
+  .filter(name => name.endsWith('.md'))
+  .map(name => `docs/${name}`)
 const PAGES = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...inDocs]
 
 /** What is a link or a heading there would be an example here. */
-const withoutCode = (text: string) => text.replaceAll(/^```[\s\S]*?^```/gm, '').replaceAll(/`[^`\n]*`(?!\])/g, code => code.replaceAll(/[[\]()]/g, ''))
+const withoutCode = (text: string) =>
+  text.replaceAll(/^```[\s\S]*?^```/gm, '').replaceAll(/`[^`\n]*`(?!\])/g, code => code.replaceAll(/[[\]()]/g, ''))
 
 /** Lower case, blanks to dashes, punctuation dropped; the second of the same name has -1 behind it. */
 function anchorsIn(text: string): Set<string> {
   const anchors = new Set<string>()
   for (const [, title = ''] of withoutCode(text).matchAll(/^#{1,6} (.*)$/gm)) {
-    const anchor = title.trim().toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, '').replaceAll(' ', '-')
+    const anchor = title
+      .trim()
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-')
     let unique = anchor
     for (let count = 1; anchors.has(unique); count++) unique = `${anchor}-${count}`
     anchors.add(unique)
@@ -27,7 +34,9 @@ function anchorsIn(text: string): Set<string> {
 }
 
 function linksIn(text: string): string[] {
-  return [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)|^\[[^\]]+\]:\s+(\S+)/gm)].map(([, inline, reference]) => inline ?? reference ?? '')
+  return [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)|^\[[^\]]+\]:\s+(\S+)/gm)].map(
+    ([, inline, reference]) => inline ?? reference ?? ''
+  )
 }
 
 /** What is wrong with a link of a page; undefined if nothing is. */
@@ -37,7 +46,9 @@ function problemWith(link: string, page: string): string | undefined {
   const target = file === '' ? page : normalize(join(dirname(page), file))
   if (!existsSync(join(ROOT, target))) return `${target} is not there`
   if (anchor === undefined) return undefined
-  return target.endsWith('.md') && anchorsIn(read(target)).has(anchor) ? undefined : `${target} has no heading #${anchor}`
+  return target.endsWith('.md') && anchorsIn(read(target)).has(anchor)
+    ? undefined
+    : `${target} has no heading #${anchor}`
 }
 
 for (const page of PAGES) {
@@ -51,11 +62,16 @@ for (const page of PAGES) {
 describe('the documents', () => {
   it('are all linked from the README', () => {
     const linked = linksIn(read('README.md'))
-    for (const page of PAGES.filter(name => name !== 'README.md')) assert(linked.some(link => link.split('#')[0] === page), page)
+    for (const page of PAGES.filter(name => name !== 'README.md'))
+      assert(
+        linked.some(link => link.split('#')[0] === page),
+        page
+      )
   })
 
   it('do not send readers to sections of the README that were moved', () => {
-    for (const page of [...PAGES, 'compose/docker-compose.yml', 'shared/config.ts']) assert(!/README(\.md)?(#|, ")/.test(read(page)), page)
+    for (const page of [...PAGES, 'compose/docker-compose.yml', 'shared/config.ts'])
+      assert(!/README(\.md)?(#|, ")/.test(read(page)), page)
   })
 })
 
@@ -67,7 +83,10 @@ describe('the follower of links', () => {
   })
 
   it('makes anchors as GitHub does, and sees no links or headings in code', () => {
-    assert.deepEqual([...anchorsIn('# GET /a-b/{c}\n## A `code`, too\n## Twice\n## Twice\n```\n# not this\n```')], ['get-a-bc', 'a-code-too', 'twice', 'twice-1'])
+    assert.deepEqual(
+      [...anchorsIn('# GET /a-b/{c}\n## A `code`, too\n## Twice\n## Twice\n```\n# not this\n```')],
+      ['get-a-bc', 'a-code-too', 'twice', 'twice-1']
+    )
     assert.deepEqual(linksIn('[a](b.md#c) ![d](e.png) `[f](g)` [h]\n\n[h]: i.md'), ['b.md#c', 'e.png', 'i.md'])
   })
 })

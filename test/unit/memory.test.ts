@@ -2,36 +2,65 @@
 // Method: Redis with known keys, as numbers; a clock in the hands of the test.
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
-import { weighedSeldom } from '../../gateway/status/memory.ts'
-import { memoryPartsOf, type Weighed } from '../../shared/redis/memory-parts.ts'
+import { weighedSeldom } from '../../gateway/watching/status/memory.ts'
+import { memoryPartsOf, type Weighed } from '../../shared/watching/memory-parts.ts'
 
 const MB = 1_000_000
 
 function parts(changes: Partial<Weighed>) {
-  return memoryPartsOf({ queueBytes: 0, keyCount: 4_096, idsBytes: 0, totalsBytes: null, othersBytes: 0, datasetBytes: 0, ...changes })
+  return memoryPartsOf({
+    queueBytes: 0,
+    keyCount: 4_096,
+    idsBytes: 0,
+    totalsBytes: null,
+    othersBytes: 0,
+    datasetBytes: 0,
+    ...changes
+  })
 }
 
 describe('the totals', () => {
   it('are what was weighed, where all keys were', () => {
-    assert.deepEqual(parts({ queueBytes: 5, idsBytes: 300, totalsBytes: 100, datasetBytes: 9 * MB }), { queueBytes: 5, idsBytes: 300, totalsBytes: 100 })
+    assert.deepEqual(parts({ queueBytes: 5, idsBytes: 300, totalsBytes: 100, datasetBytes: 9 * MB }), {
+      queueBytes: 5,
+      idsBytes: 300,
+      totalsBytes: 100
+    })
   })
 
   it('are else what remains, without what others keep in the same Redis and what Redis has for itself', () => {
-    const { totalsBytes } = parts({ keyCount: 10_000, queueBytes: 3 * MB, idsBytes: 41 * MB, othersBytes: 20 * MB, datasetBytes: 100 * MB })
+    const { totalsBytes } = parts({
+      keyCount: 10_000,
+      queueBytes: 3 * MB,
+      idsBytes: 41 * MB,
+      othersBytes: 20 * MB,
+      datasetBytes: 100 * MB
+    })
     assert(Math.abs(totalsBytes - 36 * MB) < MB)
   })
 
   it('are never less than nothing', () => {
-    assert.deepEqual(parts({ queueBytes: 9 * MB, idsBytes: MB, datasetBytes: 8 * MB }), { queueBytes: 9 * MB, idsBytes: MB, totalsBytes: 0 })
+    assert.deepEqual(parts({ queueBytes: 9 * MB, idsBytes: MB, datasetBytes: 8 * MB }), {
+      queueBytes: 9 * MB,
+      idsBytes: MB,
+      totalsBytes: 0
+    })
   })
 })
 
 test('Redis is weighed every ten seconds at most, and what was known stays where it can not be', async () => {
-  const world = { nowMs: 0, count: 0, weigh: () => Promise.resolve({ queueBytes: world.count, idsBytes: 0, totalsBytes: 0 }) }
-  const read = weighedSeldom(() => {
-    world.count += 1
-    return world.weigh()
-  }, () => world.nowMs)
+  const world = {
+    nowMs: 0,
+    count: 0,
+    weigh: () => Promise.resolve({ queueBytes: world.count, idsBytes: 0, totalsBytes: 0 })
+  }
+  const read = weighedSeldom(
+    () => {
+      world.count += 1
+      return world.weigh()
+    },
+    () => world.nowMs
+  )
   const queueBytes = async () => (await read())?.queueBytes
   for (; world.nowMs < 25_000; world.nowMs += 500) await read()
   assert.equal(world.count, 3)
@@ -43,6 +72,9 @@ test('Redis is weighed every ten seconds at most, and what was known stays where
   world.nowMs = 49_000
   assert.equal(await queueBytes(), 3)
   assert.equal(world.count, 4)
-  const never = weighedSeldom(() => Promise.reject(new Error('away')), () => 0)
+  const never = weighedSeldom(
+    () => Promise.reject(new Error('away')),
+    () => 0
+  )
   assert.deepEqual([await never(), await never()], [null, null])
 })

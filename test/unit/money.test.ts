@@ -3,40 +3,113 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { GATEWAY_VARIABLES } from '../../gateway/config.ts'
-import { CENTS_MAX, centsFromDecimal, centsFromDecimalText, centsFromDigits, decimalFromCents, signedDecimalFromCents } from '../../shared/money.ts'
+import {
+  CENTS_MAX,
+  centsFromDecimal,
+  centsFromDecimalText,
+  centsFromDigits,
+  decimalFromCents,
+  signedDecimalFromCents
+} from '../../shared/money.ts'
 
 test('any amount of whole cents survives JSON', () => {
-  fc.assert(fc.property(fc.integer({ min: 1, max: CENTS_MAX }), whole => {
-    assert.equal(centsFromDecimal(JSON.parse(decimalFromCents(whole))), whole)
-  }))
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: CENTS_MAX }), whole => {
+      assert.equal(centsFromDecimal(JSON.parse(decimalFromCents(whole))), whole)
+    })
+  )
 })
 
 test('more than two decimals is refused, not rounded', () => {
-  fc.assert(fc.property(fc.integer({ min: 1, max: 1_000_000_000 }), fc.integer({ min: 1, max: 9 }), (whole, third) => {
-    assert.equal(centsFromDecimal(Number(`${decimalFromCents(whole)}${third}`)), undefined)
-  }))
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 1_000_000_000 }), fc.integer({ min: 1, max: 9 }), (whole, third) => {
+      assert.equal(centsFromDecimal(Number(`${decimalFromCents(whole)}${third}`)), undefined)
+    })
+  )
 })
 
 test('what is no amount is refused', () => {
-  for (const value of [0, -0, -1, -0.01, NaN, Infinity, -Infinity, 0.001, 1e300, 2 ** 60, CENTS_MAX / 100 + 0.01, '1', null, undefined, {}, [], true]) {
+  for (const value of [
+    0,
+    -0,
+    -1,
+    -0.01,
+    NaN,
+    Infinity,
+    -Infinity,
+    0.001,
+    1e300,
+    2 ** 60,
+    CENTS_MAX / 100 + 0.01,
+    '1',
+    null,
+    undefined,
+    {},
+    [],
+    true
+  ]) {
     assert.equal(centsFromDecimal(value), undefined, JSON.stringify(value))
   }
 })
 
 test('the text of a number is read exactly, however it is spelled', () => {
-  for (const text of ['19.9', '19.90', '19.900', '1.99e1', '1.99E+1', '0.199e2', '1990e-2', '199000000000000000000e-19', `19.9${'0'.repeat(500)}`, '0.00000000199e10']) {
+  for (const text of [
+    '19.9',
+    '19.90',
+    '19.900',
+    '1.99e1',
+    '1.99E+1',
+    '0.199e2',
+    '1990e-2',
+    '199000000000000000000e-19',
+    `19.9${'0'.repeat(500)}`,
+    '0.00000000199e10'
+  ]) {
     assert.equal(centsFromDecimalText(text), 1_990, text)
   }
-  for (const [text, whole] of [['0.01', 1], ['1e-2', 1], ['1', 100], ['1e2', 10_000], ['1e9', CENTS_MAX], ['1000000000.000', CENTS_MAX], [`${'1'.padEnd(401, '0')}e-391`, CENTS_MAX]] as const) {
+  for (const [text, whole] of [
+    ['0.01', 1],
+    ['1e-2', 1],
+    ['1', 100],
+    ['1e2', 10_000],
+    ['1e9', CENTS_MAX],
+    ['1000000000.000', CENTS_MAX],
+    [`${'1'.padEnd(401, '0')}e-391`, CENTS_MAX]
+  ] as const) {
     assert.equal(centsFromDecimalText(text), whole, text)
   }
 })
 
 test('what a double rounds to an amount is none', () => {
   for (const text of [
-    '19.9000000000000000001', '19.89999999999999999999', '0.0099999999999999999999', '1e-3', '1e-400', '0.010000000000000000000000001', '1000000000.00000000000000001',
-    '1000000000.01', '1e10', '1e400', `1e${'9'.repeat(400)}`, `1e-${'9'.repeat(400)}`, '0', '0.00', '0e5', `0e${'9'.repeat(400)}`, '', '-1', '+1', '.5', '1.', '1e', 'Infinity', '0x1', '1 ', '1\n'
-  ]) assert.equal(centsFromDecimalText(text), undefined, text)
+    '19.9000000000000000001',
+    '19.89999999999999999999',
+    '0.0099999999999999999999',
+    '1e-3',
+    '1e-400',
+    '0.010000000000000000000000001',
+    '1000000000.00000000000000001',
+    '1000000000.01',
+    '1e10',
+    '1e400',
+    `1e${'9'.repeat(400)}`,
+    `1e-${'9'.repeat(400)}`,
+    '0',
+    '0.00',
+    '0e5',
+    `0e${'9'.repeat(400)}`,
+    '',
+    '-1',
+    '+1',
+    '.5',
+    '1.',
+    '1e',
+    'Infinity',
+    '0x1',
+    '1 ',
+    '1\n'
+  ])
+    assert.equal(centsFromDecimalText(text), undefined, text)
 })
 
 test('the text of a megabyte of zeros is read in no time', () => {
@@ -47,7 +120,21 @@ test('the text of a megabyte of zeros is read in no time', () => {
 
 test('digits from Redis are read exactly or not at all', () => {
   for (const whole of [1, 1_990, CENTS_MAX]) assert.equal(centsFromDigits(String(whole)), whole)
-  for (const text of ['', '0', '-1', '1.5', '1e3', ' 1', '1\n', '01', '0x10', String(CENTS_MAX + 1), '999999999999999', '12345678901234567890']) assert.equal(centsFromDigits(text), undefined, text)
+  for (const text of [
+    '',
+    '0',
+    '-1',
+    '1.5',
+    '1e3',
+    ' 1',
+    '1\n',
+    '01',
+    '0x10',
+    String(CENTS_MAX + 1),
+    '999999999999999',
+    '12345678901234567890'
+  ])
+    assert.equal(centsFromDigits(text), undefined, text)
 })
 
 test('decimals are exact beyond the range of doubles', () => {

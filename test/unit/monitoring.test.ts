@@ -1,5 +1,5 @@
-// Goal: Prometheus accepts its configuration, the alerts fire when they should and only then, and Grafana's dashboard is whole.
-// Method: promtool, on the files as they are; alerts.test.yml has the cases of the alerts.
+// Goal: Prometheus accepts its configuration, the alerts fire when they should and only then, and Grafana's dashboard
+// is whole. Method: promtool, on the files as they are; alerts.test.yml has the cases of the alerts.
 import assert from 'node:assert/strict'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,7 +9,9 @@ import { alertQueries, MONITORING, panelQueries, readDashboard, selectorsOf } fr
 import { promtool } from '../support/promtool.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'monitoring-'))
-after(() => { rmSync(folder, { recursive: true, force: true }) })
+after(() => {
+  rmSync(folder, { recursive: true, force: true })
+})
 
 function assertFine(words: readonly string[]): void {
   const { isFine, output } = promtool(words)
@@ -25,7 +27,8 @@ describe('compose/monitoring/prometheus.yml', () => {
     cpSync(MONITORING, folder, { recursive: true })
     cpSync(join(MONITORING, 'targets-compose.yml'), join(folder, 'targets.yml'))
     assertFine(['check', 'config', join(folder, 'prometheus.yml')])
-    const roles = (file: string) => [...readFileSync(join(MONITORING, file), 'utf8').matchAll(/role: (\w+)/g)].map(([, role]) => role)
+    const roles = (file: string) =>
+      [...readFileSync(join(MONITORING, file), 'utf8').matchAll(/role: (\w+)/g)].map(([, role]) => role)
     assert.deepEqual(roles('targets-compose.yml'), roles('targets.yml'))
     assert.equal(roles('targets.yml').length, 5)
   })
@@ -48,7 +51,8 @@ describe('compose/monitoring/alerts.yml', () => {
     const [name = ''] = alert.split('\n')
     it(`${name} has a case, says what is wrong and what to do`, () => {
       assert.match(alert, /severity: (critical|warning)}/)
-      for (const annotation of ['summary: ".{15,}"', 'description: ".{60,}"', 'runbook: docs/operating\\.md#[a-z-]+']) assert.match(alert, new RegExp(annotation))
+      for (const annotation of ['summary: ".{15,}"', 'description: ".{60,}"', 'runbook: docs/operating\\.md#[a-z-]+'])
+        assert.match(alert, new RegExp(annotation))
       assert(readFileSync(join(import.meta.dirname, 'alerts.test.yml'), 'utf8').includes(name))
     })
   }
@@ -59,11 +63,15 @@ describe('compose/monitoring/grafana-dashboard.json', () => {
   const charts = panels.filter(({ type }) => type !== 'row')
 
   it('lets the user choose the Prometheus, and asks no other', () => {
-    assert.deepEqual(templating.list.map(({ name, type }) => ({ name, type })), [{ name: 'datasource', type: 'datasource' }])
+    assert.deepEqual(
+      templating.list.map(({ name, type }) => ({ name, type })),
+      [{ name: 'datasource', type: 'datasource' }]
+    )
     const wanted = { type: 'prometheus', uid: '${datasource}' }
     for (const { title, datasource, targets = [] } of charts) {
       assert(targets.length > 0, title)
-      for (const each of [datasource, ...targets.map(target => target.datasource)]) assert.deepEqual(each, wanted, title)
+      for (const each of [datasource, ...targets.map(target => target.datasource)])
+        assert.deepEqual(each, wanted, title)
     }
   })
 
@@ -84,11 +92,17 @@ describe('compose/monitoring/grafana-dashboard.json', () => {
 })
 
 describe('the reader of queries', () => {
-  const read = (query: string) => selectorsOf(query).map(({ metric, labels }) => [metric, ...Object.entries(labels).map(String)].join(' '))
+  const read = (query: string) =>
+    selectorsOf(query).map(({ metric, labels }) => [metric, ...Object.entries(labels).map(String)].join(' '))
 
   it('finds metrics and their labels, no functions, no words of PromQL', () => {
     assert.deepEqual(read('histogram_quantile(0.99, sum by (le, instance) (rate(a_bucket[5m]))) > 0.1'), ['a_bucket'])
-    assert.deepEqual(read('max(a) / max by (processor) (b{x="y",z=~"1|2"}) > 26 * 3600 or absent(c) and d'), ['a', 'b x,/^(?:y)$/ z,/^(?:1|2)$/', 'c', 'd'])
+    assert.deepEqual(read('max(a) / max by (processor) (b{x="y",z=~"1|2"}) > 26 * 3600 or absent(c) and d'), [
+      'a',
+      'b x,/^(?:y)$/ z,/^(?:1|2)$/',
+      'c',
+      'd'
+    ])
     assert.deepEqual(read('time() - max(t)'), ['t'])
   })
 })

@@ -6,8 +6,14 @@ import { Observed } from '../../processor-worker/observed.ts'
 const LIMITS = { failuresMax: 1, openMs: 100, ownWordMs: 1_000 }
 const TICK_MS = 20
 
-/** The latency at the end, looked at each tick, of a processor that has one payment a tick and answers each after so long. */
-function latencyAfter(stretches: { lastsMs: number; answersAfterMs: number }[], observed = new Observed(LIMITS)): number {
+/**
+ * The latency at the end, looked at each tick, of a processor that has one payment a tick and answers each after so
+ * long.
+ */
+function latencyAfter(
+  stretches: { lastsMs: number; answersAfterMs: number }[],
+  observed = new Observed(LIMITS)
+): number {
   const awaited: { sentAtMs: number; answerAtMs: number }[] = []
   let nowMs = 1_000_000
   let latencyMs = 0
@@ -34,7 +40,12 @@ test('one that is slow for long is as slow as it is, before its first answer as 
 })
 
 test('a stall of less than a second is no evidence, whoever had it', () => {
-  assert(latencyAfter([{ lastsMs: 10_000, answersAfterMs: 0 }, { lastsMs: 900, answersAfterMs: 1_000 }]) <= TICK_MS)
+  assert(
+    latencyAfter([
+      { lastsMs: 10_000, answersAfterMs: 0 },
+      { lastsMs: 900, answersAfterMs: 1_000 }
+    ]) <= TICK_MS
+  )
   // The whole worker stood still: nothing was looked at, and then everything is late.
   const observed = new Observed(LIMITS)
   latencyAfter([{ lastsMs: 10_000, answersAfterMs: 0 }], observed)

@@ -1,6 +1,6 @@
 // Goal: docs/openapi.yaml is a valid description that tools can read, and its examples are what it describes.
-// Method: the official schema of OpenAPI 3.1 judges the document; each schema is compiled in ajv's strict mode, each example validated.
-// Whether the server answers so: test/pipeline/openapi.test.ts.
+// Method: the official schema of OpenAPI 3.1 judges the document; each schema is compiled in ajv's strict mode, each
+// example validated. Whether the server answers so: test/pipeline/openapi.test.ts.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,7 +17,8 @@ function badExamples({ problemWith }: OpenApi, content: Content = {}): string[] 
     Object.entries(examples).flatMap(([name, { value }]) => {
       const problem = problemWith(schema, value)
       return problem === undefined ? [] : [`${name}: ${problem}`]
-    }))
+    })
+  )
 }
 
 describe('docs/openapi.yaml', () => {
@@ -26,14 +27,16 @@ describe('docs/openapi.yaml', () => {
   })
 
   it('has schemas that mean something: each keyword is known, each reference leads somewhere', () => {
-    for (const name of Object.keys(document.components.schemas ?? {})) api.problemWith({ $ref: `#/components/schemas/${name}` }, null)
+    for (const name of Object.keys(document.components.schemas ?? {}))
+      api.problemWith({ $ref: `#/components/schemas/${name}` }, null)
     for (const [, reference = ''] of text.matchAll(/\$ref: '([^']+)'/g)) api.resolve({ $ref: reference })
   })
 
   it('uses all that it defines', () => {
     for (const [kind, parts] of Object.entries(document.components)) {
       for (const name of Object.keys(parts)) {
-        const isUsed = kind === 'securitySchemes' ? text.includes(`- ${name}:`) : text.includes(`'#/components/${kind}/${name}'`)
+        const isUsed =
+          kind === 'securitySchemes' ? text.includes(`- ${name}:`) : text.includes(`'#/components/${kind}/${name}'`)
         assert(isUsed, `${kind}/${name}`)
       }
     }
@@ -43,7 +46,8 @@ describe('docs/openapi.yaml', () => {
     const operations = api.operations()
     assert.equal(new Set(operations.map(({ operation }) => operation.operationId)).size, operations.length)
     for (const { operation } of operations) {
-      for (const part of Object.values(operation.responses)) assert.match(api.resolve<Response>(part).description, /^.+\.$/)
+      for (const part of Object.values(operation.responses))
+        assert.match(api.resolve<Response>(part).description, /^.+\.$/)
     }
   })
 
@@ -52,7 +56,10 @@ describe('docs/openapi.yaml', () => {
       for (const { name, schema, example } of operation.parameters ?? []) {
         if (example !== undefined) assert.equal(api.problemWith(schema, example), undefined, `${path} ${name}`)
       }
-      const bodies = [operation.requestBody?.content, ...Object.values(operation.responses).map(part => api.resolve<Response>(part).content)]
+      const bodies = [
+        operation.requestBody?.content,
+        ...Object.values(operation.responses).map(part => api.resolve<Response>(part).content)
+      ]
       for (const content of bodies) assert.deepEqual(badExamples(api, content), [], path)
     }
   })
@@ -62,7 +69,13 @@ describe('docs/openapi.yaml', () => {
     const told = [...page.matchAll(/^## (GET|POST) (\S+)$/gm)].map(([, method = '', path = '']) => `${method} ${path}`)
     // Not where clients connect.
     const isPublic = (one: string) => one !== 'GET /metrics'
-    assert.deepEqual(api.operations().map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort(), told.filter(isPublic).sort())
+    assert.deepEqual(
+      api
+        .operations()
+        .map(({ method, path }) => `${method.toUpperCase()} ${path}`)
+        .sort(),
+      told.filter(isPublic).sort()
+    )
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
     assert.equal(document.info.version, version)
   })
@@ -72,9 +85,18 @@ describe('this test', () => {
   it('notices a document that is none, a keyword that is none and an example that does not fit', async () => {
     assert.notDeepEqual(await readOpenApi(text.replace('  title: Payment pipeline\n', '')).faults(), [])
     assert.notDeepEqual(await readOpenApi(text.replace('in: path', 'in: way')).faults(), [])
-    assert.throws(() => readOpenApi(text.replace('title: { type: string, minLength: 1 }', 'title: { type: string, minLenght: 1 }')).problemWith({ $ref: '#/components/schemas/Problem' }, null), /minLenght/)
+    assert.throws(
+      () =>
+        readOpenApi(
+          text.replace('title: { type: string, minLength: 1 }', 'title: { type: string, minLenght: 1 }')
+        ).problemWith({ $ref: '#/components/schemas/Problem' }, null),
+      /minLenght/
+    )
     const untitled = { type: 'about:blank', status: 409, detail: 'No.' }
-    assert.match(api.problemWith({ $ref: '#/components/schemas/Problem' }, untitled) ?? '', /must have required property 'title'/)
+    assert.match(
+      api.problemWith({ $ref: '#/components/schemas/Problem' }, untitled) ?? '',
+      /must have required property 'title'/
+    )
     assert.throws(() => api.resolve({ $ref: '#/components/responses/Nothing' }))
   })
 
@@ -82,10 +104,18 @@ describe('this test', () => {
     const fine = { status: 200, headers: { 'content-type': 'application/json' }, body: '{"status":"ok"}' }
     assert.deepEqual(api.mismatches('get', '/health', fine), [])
     assert.deepEqual(api.mismatches('get', '/health', { ...fine, status: 204 }), ['204 is not documented'])
-    assert.deepEqual(api.mismatches('get', '/health', { ...fine, headers: { 'content-type': 'text/plain' } }), ['content type text/plain is not documented'])
+    assert.deepEqual(api.mismatches('get', '/health', { ...fine, headers: { 'content-type': 'text/plain' } }), [
+      'content type text/plain is not documented'
+    ])
     assert.equal(api.mismatches('get', '/health', { ...fine, body: '{"status":"fine"}' }).length, 1)
-    assert.deepEqual(api.mismatches('post', '/payments', { status: 202, headers: {}, body: 'x' }), ['there is a body: x'])
-    const refused = { status: 405, headers: { 'content-type': 'application/problem+json' }, body: '{"type":"about:blank","title":"x","status":405,"detail":"x"}' }
+    assert.deepEqual(api.mismatches('post', '/payments', { status: 202, headers: {}, body: 'x' }), [
+      'there is a body: x'
+    ])
+    const refused = {
+      status: 405,
+      headers: { 'content-type': 'application/problem+json' },
+      body: '{"type":"about:blank","title":"x","status":405,"detail":"x"}'
+    }
     assert.deepEqual(api.mismatches('get', '/health', refused), ['Allow is missing'])
   })
 })

@@ -44,15 +44,18 @@ describe('limiter', () => {
   })
 
   it('refuses to let out more than it let in', () => {
-    assert.throws(() => { new Limiter({ runningMax: 1, queuedMax: 1 }).leave() }, /without enter/)
+    assert.throws(() => {
+      new Limiter({ runningMax: 1, queuedMax: 1 }).leave()
+    }, /without enter/)
   })
 })
 
 describe('health window', () => {
-  const turns = (window: HealthWindow, ...timesMs: number[]) => timesMs.map(nowMs => {
-    const turn = window.ask(nowMs)
-    return turn.kind === 'granted' ? turn.waitMs : '429'
-  })
+  const turns = (window: HealthWindow, ...timesMs: number[]) =>
+    timesMs.map(nowMs => {
+      const turn = window.ask(nowMs)
+      return turn.kind === 'granted' ? turn.waitMs : '429'
+    })
 
   it('answers one call a window, lets two wait for the next windows, refuses the one beyond', () => {
     assert.deepEqual(turns(new HealthWindow(5_000, 0), 1_000, 1_000, 1_500, 2_000), [0, 4_000, 8_500, '429'])
@@ -89,13 +92,15 @@ describe('books', () => {
   it('sums every range as a plain list does, both bounds included', () => {
     const timeMs = fc.oneof(fc.integer({ min: -3_000, max: 6_000 }), fc.constantFrom(-1, 0, 999, 1_000, 1_999, 2_000))
     const list = fc.array(fc.tuple(fc.integer({ min: 0, max: 1e10 }), timeMs))
-    fc.assert(fc.property(list, timeMs, timeMs, (entries, fromMs, toMs) => {
-      const books = new Books()
-      entries.forEach(([cents, atMs], index) => books.insert(payment(String(index), cents, atMs)))
-      const within = entries.filter(([, atMs]) => atMs >= fromMs && atMs <= toMs)
-      const expected = { requests: within.length, cents: within.reduce((sum, [cents]) => sum + cents, 0) }
-      assert.deepEqual(books.totals(fromMs, toMs), expected)
-    }))
+    fc.assert(
+      fc.property(list, timeMs, timeMs, (entries, fromMs, toMs) => {
+        const books = new Books()
+        entries.forEach(([cents, atMs], index) => books.insert(payment(String(index), cents, atMs)))
+        const within = entries.filter(([, atMs]) => atMs >= fromMs && atMs <= toMs)
+        const expected = { requests: within.length, cents: within.reduce((sum, [cents]) => sum + cents, 0) }
+        assert.deepEqual(books.totals(fromMs, toMs), expected)
+      })
+    )
   })
 })
 
@@ -110,9 +115,15 @@ describe('payment body', () => {
 
   it('is refused when a field is missing or wrong', () => {
     const fields = [
-      { correlationId: 'abc' }, { correlationId: 7 },
-      { amount: '19.9' }, { amount: 0 }, { amount: -1 }, { amount: 1e18 },
-      { requestedAt: 'yesterday' }, { requestedAt: '1' }, { requestedAt: undefined }
+      { correlationId: 'abc' },
+      { correlationId: 7 },
+      { amount: '19.9' },
+      { amount: 0 },
+      { amount: -1 },
+      { amount: 1e18 },
+      { requestedAt: 'yesterday' },
+      { requestedAt: '1' },
+      { requestedAt: undefined }
     ]
     const bad = fields.map(field => JSON.stringify({ ...good, ...field }))
     for (const body of ['', 'null', '[]', '"x"', '{"', ...bad]) assert.equal(decodePayment(body), undefined, body)
@@ -126,13 +137,22 @@ describe('payment body', () => {
   it('has its amount rounded to two decimals, half away from zero, as written', () => {
     // 1.005, 10.005 and 2.675 lie below the half as doubles.
     const cases = [
-      [19.9, 1990], [1.005, 101], [10.005, 1001], [2.675, 268],
-      [0.004, 0], [0.005, 1], [19.994, 1999], [19.996, 2000], [1e-9, 0]
+      [19.9, 1990],
+      [1.005, 101],
+      [10.005, 1001],
+      [2.675, 268],
+      [0.004, 0],
+      [0.005, 1],
+      [19.994, 1999],
+      [19.996, 2000],
+      [1e-9, 0]
     ] as const
     for (const [amount, cents] of cases) assert.equal(centsRounded(amount), cents, String(amount))
-    fc.assert(fc.property(fc.integer({ min: 1, max: 1e12 }), cents => {
-      assert.equal(centsRounded(cents / 100), cents)
-    }))
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1e12 }), cents => {
+        assert.equal(centsRounded(cents / 100), cents)
+      })
+    )
   })
 
   it('has decimals written without going through floats', () => {
@@ -173,8 +193,14 @@ describe('faults', () => {
   })
 
   it('count down, the first that applies first, and tell how often they came', () => {
-    const set = withFaults([{ kind: 'status', status: 404, next: 1 }, { kind: 'garbage', insert: true, next: 2 }])
-    assert.deepEqual(['a', 'b', 'c', 'd'].map(id => set.choose(id)?.kind), ['status', 'garbage', 'garbage', undefined])
+    const set = withFaults([
+      { kind: 'status', status: 404, next: 1 },
+      { kind: 'garbage', insert: true, next: 2 }
+    ])
+    assert.deepEqual(
+      ['a', 'b', 'c', 'd'].map(id => set.choose(id)?.kind),
+      ['status', 'garbage', 'garbage', undefined]
+    )
     assert.deepEqual(set.toJSON(), {
       seed: 0,
       faults: [

@@ -1,7 +1,7 @@
-// Goal: docs/configuration.md lists what the services, `npm start`, the compose files and the commands really read, and the README is
-// short enough to be read.
-// Method: each section of the page is a set of rows that begin with a variable's name; the same set is made from what the programs
-// declare, and must be equal.
+// Goal: docs/configuration.md lists what the services, `npm start`, the compose files and the commands really read, and
+// the README is short enough to be read.
+// Method: each section of the page is a set of rows that begin with a variable's name; the same set is made from what
+// the programs declare, and must be equal.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,12 +19,22 @@ const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
 const page = read('docs/configuration.md')
 
 /** What reads a variable, by the title of its section. */
-const SERVICES: Record<string, Variables> = { Gateway: GATEWAY_VARIABLES, Worker: WORKER_VARIABLES, 'Health monitor': MONITOR_VARIABLES }
-const variables = new Map([COMMON_VARIABLES as Variables, ...Object.values(SERVICES)].flatMap(Object.values).map((one: Variable<unknown>) => [one.name, one]))
+const SERVICES: Record<string, Variables> = {
+  Gateway: GATEWAY_VARIABLES,
+  Worker: WORKER_VARIABLES,
+  'Health monitor': MONITOR_VARIABLES
+}
+const variables = new Map(
+  [COMMON_VARIABLES as Variables, ...Object.values(SERVICES)]
+    .flatMap(Object.values)
+    .map((one: Variable<unknown>) => [one.name, one])
+)
 
 function sectionOf(name: string): string {
   const isCommon = Object.values(COMMON_VARIABLES).some(variable => variable.name === name)
-  const readers = Object.keys(SERVICES).filter(title => Object.values(SERVICES[title] ?? {}).some(variable => variable.name === name))
+  const readers = Object.keys(SERVICES).filter(title =>
+    Object.values(SERVICES[title] ?? {}).some(variable => variable.name === name)
+  )
   if (isCommon || readers.length === 3) return 'Every service'
   return readers.join(' and ').replace('Health monitor', readers.length > 1 ? 'health monitor' : 'Health monitor')
 }
@@ -38,7 +48,7 @@ function rowsOf(title: string): Map<string, string> {
   return new Map(rows)
 }
 
-const shown = (standard: string) => standard === '' ? 'unset' : `\`${standard}\``
+const shown = (standard: string) => (standard === '' ? 'unset' : `\`${standard}\``)
 const namesOf = (record: Variables) => Object.values(record).map(({ name }) => name)
 
 function assertRow(row: string | undefined, { name, default: standard, wants, about }: Variable<unknown>): void {
@@ -55,7 +65,8 @@ describe('docs/configuration.md', () => {
 
   it('has no variable that nobody reads, and none in another table', () => {
     const all = titles.flatMap(title => [...rowsOf(title).keys()].map(name => ({ title, name })))
-    for (const { title, name } of all) assert.equal(variables.has(name) ? sectionOf(name) : 'nobody reads it', title, name)
+    for (const { title, name } of all)
+      assert.equal(variables.has(name) ? sectionOf(name) : 'nobody reads it', title, name)
   })
 
   it('has what npm start reads, and nothing else', () => {
@@ -66,21 +77,40 @@ describe('docs/configuration.md', () => {
 
   it('has what the compose files take from the environment, with its default and the file, and nothing else', () => {
     const wanted = new Map<string, { standard: string; files: string[] }>()
-    for (const file of ['compose/docker-compose.yml', 'compose/processors.yml', 'compose/monitoring/docker-compose.yml']) {
-      const body = read(file).split('\n').filter(line => !line.trimStart().startsWith('#')).join('\n')
+    for (const file of [
+      'compose/docker-compose.yml',
+      'compose/processors.yml',
+      'compose/monitoring/docker-compose.yml'
+    ]) {
+      const body = read(file)
+        .split('\n')
+        .filter(line => !line.trimStart().startsWith('#'))
+        .join('\n')
       for (const [, name = '', standard = ''] of body.matchAll(/\$\{([A-Z_]+):-([^}]*)\}/g)) {
         const files = wanted.get(name)?.files ?? []
         wanted.set(name, { standard, files: [...new Set([...files, `\`${file}\``])] })
       }
     }
-    const rows = [...wanted].map(([name, { standard, files }]): [string, string] => [name, `| \`${name}\` | ${shown(standard)} | ${files.join(', ')} |`])
-    assert.deepEqual(rowsOf('Compose'), new Map([...rowsOf('Compose').keys()].map(name => rows.find(([one]) => one === name) ?? [name, 'nobody takes it'])))
+    const rows = [...wanted].map(([name, { standard, files }]): [string, string] => [
+      name,
+      `| \`${name}\` | ${shown(standard)} | ${files.join(', ')} |`
+    ])
+    assert.deepEqual(
+      rowsOf('Compose'),
+      new Map(
+        [...rowsOf('Compose').keys()].map(name => rows.find(([one]) => one === name) ?? [name, 'nobody takes it'])
+      )
+    )
     assert.equal(rowsOf('Compose').size, wanted.size)
   })
 
   it('has what the commands read', () => {
     const rows = rowsOf('Commands')
-    const rowsFor = (command: string) => [...rows].filter(([, row]) => row.split(' | ')[1]?.includes(`\`${command}\``)).map(([name]) => name).sort()
+    const rowsFor = (command: string) =>
+      [...rows]
+        .filter(([, row]) => row.split(' | ')[1]?.includes(`\`${command}\``))
+        .map(([name]) => name)
+        .sort()
     assert.deepEqual(rowsFor('audit'), namesOf(AUDIT_VARIABLES).sort())
     assert.deepEqual(rowsFor('redrive'), namesOf(COMMAND_VARIABLES).sort())
     for (const { name, default: standard } of Object.values(AUDIT_VARIABLES)) {
@@ -97,7 +127,11 @@ describe('docs/configuration.md', () => {
     ]
     const [head = ''] = page.split(/^## /m)
     const lines = head.split('\n').filter(line => line.startsWith('- '))
-    for (const names of rules) assert(lines.some(line => names.every(name => line.includes(`\`${name}\``))), names.join())
+    for (const names of rules)
+      assert(
+        lines.some(line => names.every(name => line.includes(`\`${name}\``))),
+        names.join()
+      )
   })
 })
 
@@ -112,7 +146,8 @@ describe('README.md', () => {
   it('names commands that exist', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
     for (const page of ['README.md', 'docs/commands.md', 'CONTRIBUTING.md']) {
-      for (const [, name = ''] of read(page).matchAll(/npm run ([a-z][\w:]*)/g)) assert(name in scripts, `${page}: ${name}`)
+      for (const [, name = ''] of read(page).matchAll(/npm run ([a-z][\w:]*)/g))
+        assert(name in scripts, `${page}: ${name}`)
     }
   })
 })

@@ -1,16 +1,17 @@
-// Goal: a report tells what happened of late, not since the start, and what it says of breakers and CPU quotas is what people mean by it.
+// Goal: a report tells what happened of late, not since the start, and what it says of breakers and CPU quotas is what
+// people mean by it.
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
-import { createGatewayReport } from '../../gateway/report.ts'
+import { createGatewayReport } from '../../gateway/watching/report.ts'
 import { createTally as createGatewayTally } from '../../gateway/tally.ts'
 import { createTally as createMonitorTally, monitorReport, notePoll } from '../../health-monitor/tally.ts'
 import { CLOSED, step, type BreakerEvent, type BreakerLimits } from '../../processor-worker/breaker.ts'
-import { createWorkerReport, stateOf } from '../../processor-worker/report.ts'
+import { createWorkerReport, stateOf } from '../../processor-worker/watching/report.ts'
 import { createTally as createWorkerTally } from '../../processor-worker/tally.ts'
-import { cpuStatPaths, parseCpuStat } from '../../shared/report/cgroup.ts'
-import { countOf, fromSparse, record } from '../../shared/report/histogram.ts'
-import { perSecond, Recent } from '../../shared/report/recent.ts'
-import { parseReport, renderReport } from '../../shared/report/report.ts'
+import { cpuStatPaths, parseCpuStat } from '../../shared/watching/cgroup.ts'
+import { countOf, fromSparse, record } from '../../shared/watching/histogram.ts'
+import { perSecond, Recent } from '../../shared/watching/recent.ts'
+import { parseReport, renderReport } from '../../shared/watching/report.ts'
 
 const PROCESS = { eventLoopLagMs: 0, residentBytes: 1, throttledShare: null }
 const IDENTITY = { label: 'one', startedAtMs: 1 }
@@ -64,7 +65,13 @@ test('a worker tells of each processor what it has there and what of late came o
   record(tally.default.latency, 30, 5)
   const { processors } = report(PROCESS, view, [], 1_000)
   assert.deepEqual([processors.default.inFlight, processors.default.settledPerSecond], [3, 4])
-  assert.deepEqual(processors.default.recent.answers, { booked: 4, 'already-booked': 0, 'not-booked': 1, rejected: 0, unknown: 0 })
+  assert.deepEqual(processors.default.recent.answers, {
+    booked: 4,
+    'already-booked': 0,
+    'not-booked': 1,
+    rejected: 0,
+    unknown: 0
+  })
   assert.deepEqual(processors.default.breaker, { state: 'CLOSED', sinceMs: null })
   assert.equal(processors.fallback.settledPerSecond, 0)
 })
@@ -76,41 +83,71 @@ test('a monitor tells its last polls, and counts all of them', () => {
   const trouble = { failing: true, minResponseTimeMs: 0, checkedAtMs: 3 }
   notePoll(tally, 'fallback', { kind: 'trouble', health: trouble, reason: 'status 502' }, 3)
   const { polls } = monitorReport(IDENTITY, tally, PROCESS)
-  assert.deepEqual(polls, { default: { result: 'too-early', atMs: 2 }, fallback: { result: 'trouble', atMs: 3, reason: 'status 502' } })
-  assert.deepEqual([tally.polls.default, tally.polls.fallback.trouble], [{ well: 1, failing: 0, trouble: 0, 'too-early': 1 }, 1])
+  assert.deepEqual(polls, {
+    default: { result: 'too-early', atMs: 2 },
+    fallback: { result: 'trouble', atMs: 3, reason: 'status 502' }
+  })
+  assert.deepEqual(
+    [tally.polls.default, tally.polls.fallback.trouble],
+    [{ well: 1, failing: 0, trouble: 0, 'too-early': 1 }, 1]
+  )
 })
 
 describe('the state of a breaker, in words', () => {
-  const after = (...events: [BreakerEvent, number][]) => events.reduce((breaker, [event, atMs]) => step(breaker, event, atMs, LIMITS), CLOSED)
+  const after = (...events: [BreakerEvent, number][]) =>
+    events.reduce((breaker, [event, atMs]) => step(breaker, event, atMs, LIMITS), CLOSED)
   const opened: [BreakerEvent, number] = [{ kind: 'failure', count: 3, sentAtMs: 990 }, 1_000]
 
-  it('CLOSED', () => { assert.equal(stateOf(CLOSED, 1, LIMITS), 'CLOSED') })
-  it('OPEN until a probe is due', () => { assert.equal(stateOf(after(opened), 1_249, LIMITS), 'OPEN') })
-  it('HALF_OPEN once the next payment is a probe', () => { assert.equal(stateOf(after(opened), 1_250, LIMITS), 'HALF_OPEN') })
+  it('CLOSED', () => {
+    assert.equal(stateOf(CLOSED, 1, LIMITS), 'CLOSED')
+  })
+  it('OPEN until a probe is due', () => {
+    assert.equal(stateOf(after(opened), 1_249, LIMITS), 'OPEN')
+  })
+  it('HALF_OPEN once the next payment is a probe', () => {
+    assert.equal(stateOf(after(opened), 1_250, LIMITS), 'HALF_OPEN')
+  })
   it('HALF_OPEN while a probe is under way', () => {
     assert.equal(stateOf(after(opened, [{ kind: 'probe-sent' }, 1_300]), 1_310, LIMITS), 'HALF_OPEN')
   })
   it('OPEN again when the probe was refused', () => {
-    assert.equal(stateOf(after(opened, [{ kind: 'probe-sent' }, 1_300], [{ kind: 'failure', count: 1, sentAtMs: 1_300 }, 1_310]), 1_320, LIMITS), 'OPEN')
+    assert.equal(
+      stateOf(
+        after(opened, [{ kind: 'probe-sent' }, 1_300], [{ kind: 'failure', count: 1, sentAtMs: 1_300 }, 1_310]),
+        1_320,
+        LIMITS
+      ),
+      'OPEN'
+    )
   })
-  it('CLOSED after a success', () => { assert.equal(stateOf(after(opened, [{ kind: 'success' }, 1_400]), 1_400, LIMITS), 'CLOSED') })
+  it('CLOSED after a success', () => {
+    assert.equal(stateOf(after(opened, [{ kind: 'success' }, 1_400]), 1_400, LIMITS), 'CLOSED')
+  })
 })
 
 describe('a CPU quota', () => {
   it('of cgroup v2', () => {
-    const text = 'usage_usec 100\nuser_usec 60\nsystem_usec 40\nnr_periods 200\nnr_throttled 50\nthrottled_usec 1500000\n'
+    const text =
+      'usage_usec 100\nuser_usec 60\nsystem_usec 40\nnr_periods 200\nnr_throttled 50\nthrottled_usec 1500000\n'
     assert.deepEqual(parseCpuStat(text), { periods: 200, throttledPeriods: 50, throttledSeconds: 1.5 })
   })
   it('of cgroup v1', () => {
-    assert.deepEqual(parseCpuStat('nr_periods 200\nnr_throttled 50\nthrottled_time 1500000000\n'), { periods: 200, throttledPeriods: 50, throttledSeconds: 1.5 })
+    assert.deepEqual(parseCpuStat('nr_periods 200\nnr_throttled 50\nthrottled_time 1500000000\n'), {
+      periods: 200,
+      throttledPeriods: 50,
+      throttledSeconds: 1.5
+    })
   })
   it('none', () => {
-    for (const text of ['', 'usage_usec 100\n', 'nr_periods 0\nnr_throttled 0\nthrottled_time 0\n']) assert.equal(parseCpuStat(text), undefined)
+    for (const text of ['', 'usage_usec 100\n', 'nr_periods 0\nnr_throttled 0\nthrottled_time 0\n'])
+      assert.equal(parseCpuStat(text), undefined)
   })
   it('is looked for where both versions have it, in a container as well', () => {
     assert.deepEqual(cpuStatPaths('0::/\n'), ['/sys/fs/cgroup/cpu.stat', '/sys/fs/cgroup/cpu.stat'])
-    assert.deepEqual(cpuStatPaths('12:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc\n'),
-      ['/sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.stat', '/sys/fs/cgroup/cpu,cpuacct/cpu.stat'])
+    assert.deepEqual(cpuStatPaths('12:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc\n'), [
+      '/sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.stat',
+      '/sys/fs/cgroup/cpu,cpuacct/cpu.stat'
+    ])
   })
 })
 

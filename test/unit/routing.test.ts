@@ -1,5 +1,5 @@
-// Goal: default while it works and has room; fallback for what waited too long or would; probes only where nothing works;
-// nothing beyond the limits, and never more for fallback when payments may wait for longer.
+// Goal: default while it works and has room; fallback for what waited too long or would; probes only where nothing
+// works; nothing beyond the limits, and never more for fallback when payments may wait for longer.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -10,25 +10,46 @@ import { readConfig } from '../../shared/config.ts'
 
 const PARAMETERS = {
   ...readConfig(ROUTING_VARIABLES, {}),
-  fallbackAfterMs: 10_000, fallbackWaitMs: 4_000, surplusWaitMs: 1_000, bothBackWaitMs: 2_000, breakerOpenMs: 100, takePerSecondMax: 50_000
+  fallbackAfterMs: 10_000,
+  fallbackWaitMs: 4_000,
+  surplusWaitMs: 1_000,
+  bothBackWaitMs: 2_000,
+  breakerOpenMs: 100,
+  takePerSecondMax: 50_000
 }
 const NOW_MS = 1_000_000
-const opened = (sinceMs: number, probedAtMs = sinceMs, refusedSentAtMs = sinceMs): Breaker => ({ state: 'open', sinceMs, probedAtMs, refusedSentAtMs })
+const opened = (sinceMs: number, probedAtMs = sinceMs, refusedSentAtMs = sinceMs): Breaker => ({
+  state: 'open',
+  sinceMs,
+  probedAtMs,
+  refusedSentAtMs
+})
 const OPEN = opened(NOW_MS - 99)
 const DUE = opened(NOW_MS - 100)
 const AGED = { acceptedAgoMs: 10_000 }
 
-type Given = Partial<Pick<RoutingFacts, 'tookAtMs' | 'waitingCount' | 'workerCount'>> & Record<'default' | 'fallback', Partial<ProcessorFacts>>
+type Given = Partial<Pick<RoutingFacts, 'tookAtMs' | 'waitingCount' | 'workerCount'>> &
+  Record<'default' | 'fallback', Partial<ProcessorFacts>>
 
 const factsOf = (given: Given): RoutingFacts => {
   const known = { breaker: CLOSED, inFlightCount: 0, latencyMs: 10 }
-  return { nowMs: NOW_MS, tookAtMs: 0, waitingCount: 0, workerCount: 1, ...given, default: { ...known, ...given.default }, fallback: { ...known, ...given.fallback } }
+  return {
+    nowMs: NOW_MS,
+    tookAtMs: 0,
+    waitingCount: 0,
+    workerCount: 1,
+    ...given,
+    default: { ...known, ...given.default },
+    fallback: { ...known, ...given.fallback }
+  }
 }
 const choose = (given: Given) => chooseTakes(factsOf(given), PARAMETERS)
 
 test('with both well everything goes to default, however slow it is', () => {
   for (const latencyMs of [0, 10, 5_000]) {
-    assert.deepEqual(choose({ default: { latencyMs }, fallback: {} }), [{ processor: 'default', countMax: 256, isProbe: false }])
+    assert.deepEqual(choose({ default: { latencyMs }, fallback: {} }), [
+      { processor: 'default', countMax: 256, isProbe: false }
+    ])
   }
   const [take] = choose({ default: { inFlightCount: 700 }, fallback: { breaker: DUE } })
   assert.deepEqual(take, { processor: 'default', countMax: 100, isProbe: false })
@@ -58,7 +79,8 @@ test('once default has failed for as long as payments wait for it, they wait for
 test('with both failing they wait, but for one probe each', () => {
   assert.deepEqual(choose({ default: { breaker: OPEN }, fallback: { breaker: OPEN } }), [])
   assert.deepEqual(choose({ default: { breaker: DUE }, fallback: { breaker: DUE } }), [
-    { processor: 'fallback', countMax: 1, isProbe: true }, { processor: 'default', countMax: 1, isProbe: true }
+    { processor: 'fallback', countMax: 1, isProbe: true },
+    { processor: 'default', countMax: 1, isProbe: true }
   ])
 })
 
@@ -67,7 +89,10 @@ test('what default can not take in time is the surplus, and only that goes to fa
   const full = { latencyMs: 2_000, inFlightCount: 800 }
   const surplus = { processor: 'fallback', countMax: 256, isProbe: false, only: { leaveCount: 400 } }
   assert.deepEqual(choose({ waitingCount: 0, default: full, fallback: {} }), [surplus])
-  assert.deepEqual(choose({ waitingCount: 401, default: { ...full, inFlightCount: 799 }, fallback: {} }), [{ processor: 'default', countMax: 1, isProbe: false }, surplus])
+  assert.deepEqual(choose({ waitingCount: 401, default: { ...full, inFlightCount: 799 }, fallback: {} }), [
+    { processor: 'default', countMax: 1, isProbe: false },
+    surplus
+  ])
   assert.deepEqual(choose({ waitingCount: 400, default: { ...full, inFlightCount: 799 }, fallback: {} }).length, 1)
   // Two workers have 1,600 places there, or the 800 divided among them.
   assert.deepEqual(choose({ workerCount: 2, default: full, fallback: {} })[0]?.only, { leaveCount: 800 })
@@ -96,34 +121,60 @@ test('a drain is paced', () => {
 const ms = fc.integer({ min: 0, max: 60_000 }).map(agoMs => NOW_MS - agoMs)
 const breaker = fc.oneof(
   fc.constant(CLOSED),
-  fc.record({ state: fc.constant('closed' as const), failureCount: fc.integer({ min: 0, max: 2 }), sinceMs: ms, succeededAtMs: ms }),
+  fc.record({
+    state: fc.constant('closed' as const),
+    failureCount: fc.integer({ min: 0, max: 2 }),
+    sinceMs: ms,
+    succeededAtMs: ms
+  }),
   fc.record({ state: fc.constant('open' as const), sinceMs: ms, probedAtMs: ms, refusedSentAtMs: ms })
 )
-const processor = fc.record({ breaker, inFlightCount: fc.integer({ min: 0, max: 2_000 }), latencyMs: fc.integer({ min: 0, max: 20_000 }) })
+const processor = fc.record({
+  breaker,
+  inFlightCount: fc.integer({ min: 0, max: 2_000 }),
+  latencyMs: fc.integer({ min: 0, max: 20_000 })
+})
 const anyFacts: fc.Arbitrary<RoutingFacts> = fc.record({
-  nowMs: fc.constant(NOW_MS), tookAtMs: ms, waitingCount: fc.integer({ min: 0, max: 100_000 }), workerCount: fc.integer({ min: 1, max: 4 }),
-  default: processor, fallback: processor
+  nowMs: fc.constant(NOW_MS),
+  tookAtMs: ms,
+  waitingCount: fc.integer({ min: 0, max: 100_000 }),
+  workerCount: fc.integer({ min: 1, max: 4 }),
+  default: processor,
+  fallback: processor
 })
 
 test('never more in flight than the cap, and nothing to a processor that refuses but for single probes at their pace', () => {
-  fc.assert(fc.property(anyFacts, facts => {
-    for (const take of chooseTakes(facts, PARAMETERS)) {
-      const { breaker: given, inFlightCount } = facts[take.processor]
-      assert(take.countMax > 0 && inFlightCount + take.countMax <= PARAMETERS.inFlightMax)
-      assert.equal(take.isProbe, given.state === 'open')
-      if (given.state === 'open') assert(take.countMax === 1 && NOW_MS - given.probedAtMs >= PARAMETERS.breakerOpenMs)
-      // Fallback never gets just anything, but for a probe while default fails.
-      const isAny = take.processor === 'default' || (take.isProbe && facts.default.breaker.state === 'open')
-      assert.equal(take.only === undefined, isAny)
-    }
-  }), { numRuns: 2_000 })
+  fc.assert(
+    fc.property(anyFacts, facts => {
+      for (const take of chooseTakes(facts, PARAMETERS)) {
+        const { breaker: given, inFlightCount } = facts[take.processor]
+        assert(take.countMax > 0 && inFlightCount + take.countMax <= PARAMETERS.inFlightMax)
+        assert.equal(take.isProbe, given.state === 'open')
+        if (given.state === 'open') assert(take.countMax === 1 && NOW_MS - given.probedAtMs >= PARAMETERS.breakerOpenMs)
+        // Fallback never gets just anything, but for a probe while default fails.
+        const isAny = take.processor === 'default' || (take.isProbe && facts.default.breaker.state === 'open')
+        assert.equal(take.only === undefined, isAny)
+      }
+    }),
+    { numRuns: 2_000 }
+  )
 })
 
 test('with both well and room at default for what waits, fallback gets nothing', () => {
-  fc.assert(fc.property(anyFacts, fc.integer({ min: 0, max: 799 }), (facts, inFlightCount) => {
-    const well = { ...facts, waitingCount: 0, default: { ...facts.default, breaker: CLOSED, inFlightCount }, fallback: { ...facts.fallback, breaker: CLOSED } }
-    assert.deepEqual(chooseTakes(well, PARAMETERS).map(take => take.processor), ['default'])
-  }))
+  fc.assert(
+    fc.property(anyFacts, fc.integer({ min: 0, max: 799 }), (facts, inFlightCount) => {
+      const well = {
+        ...facts,
+        waitingCount: 0,
+        default: { ...facts.default, breaker: CLOSED, inFlightCount },
+        fallback: { ...facts.fallback, breaker: CLOSED }
+      }
+      assert.deepEqual(
+        chooseTakes(well, PARAMETERS).map(take => take.processor),
+        ['default']
+      )
+    })
+  )
 })
 
 test('the longer payments may wait, the fewer fallback may get', () => {
@@ -137,11 +188,15 @@ test('the longer payments may wait, the fewer fallback may get', () => {
   }
   const wait = fc.integer({ min: 0, max: 60_000 })
   const name = fc.constantFrom('fallbackAfterMs', 'fallbackWaitMs', 'surplusWaitMs', 'bothBackWaitMs')
-  fc.assert(fc.property(anyFacts, name, wait, wait, (given, parameter, one, other) => {
-    const facts = { ...given, waitingCount: 1_000 }
-    // While default fails, the surplus goes in one exchange and what has waited in the next: here only the former is seen.
-    if (parameter === 'surplusWaitMs') facts.default = { ...facts.default, breaker: CLOSED }
-    const [shorter, longer] = [Math.min(one, other), Math.max(one, other)]
-    assert(toFallback(facts, { [parameter]: longer }) <= toFallback(facts, { [parameter]: shorter }))
-  }), { numRuns: 2_000 })
+  fc.assert(
+    fc.property(anyFacts, name, wait, wait, (given, parameter, one, other) => {
+      const facts = { ...given, waitingCount: 1_000 }
+      // While default fails, the surplus goes in one exchange and what has waited in the next: here only the former is
+      // seen.
+      if (parameter === 'surplusWaitMs') facts.default = { ...facts.default, breaker: CLOSED }
+      const [shorter, longer] = [Math.min(one, other), Math.max(one, other)]
+      assert(toFallback(facts, { [parameter]: longer }) <= toFallback(facts, { [parameter]: shorter }))
+    }),
+    { numRuns: 2_000 }
+  )
 })

@@ -1,16 +1,33 @@
-// Goal: however often the status is asked for, Redis is read twice a second; and an answer comes soon, whatever Redis does.
-// Method: a Redis in the hands of the test, and a clock of its own; only the patience with a silent Redis is real time.
+// Goal: however often the status is asked for, Redis is read twice a second; and an answer comes soon, whatever Redis
+// does. Method: a Redis in the hands of the test, and a clock of its own; only the patience with a silent Redis is real
+// time.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createStatusSource } from '../../gateway/status/source.ts'
-import type { Reading } from '../../gateway/status/figures.ts'
+import { createStatusSource } from '../../gateway/watching/status/source.ts'
+import type { Reading } from '../../gateway/watching/status/figures.ts'
 
 const READING: Reading = {
   observation: {
-    atMs: Date.parse('2026-11-21T12:00:00.000Z'), unsettledCount: 3, inFlightCount: 3, deadLetterCount: 0, oldestAcceptedAtMs: null,
-    oldestWaitingAcceptedAtMs: null, preferred: 'default', health: { default: null, fallback: null }, hasMonitor: true, workers: [], reports: [],
+    atMs: Date.parse('2026-11-21T12:00:00.000Z'),
+    unsettledCount: 3,
+    inFlightCount: 3,
+    deadLetterCount: 0,
+    oldestAcceptedAtMs: null,
+    oldestWaitingAcceptedAtMs: null,
+    preferred: 'default',
+    health: { default: null, fallback: null },
+    hasMonitor: true,
+    workers: [],
+    reports: [],
     audit: null,
-    redis: { usedBytes: 1, maxBytes: null, keepsLog: true, canWriteLog: true, canRewriteLog: true, evictionPolicy: 'noeviction' },
+    redis: {
+      usedBytes: 1,
+      maxBytes: null,
+      keepsLog: true,
+      canWriteLog: true,
+      canRewriteLog: true,
+      evictionPolicy: 'noeviction'
+    },
     totalsExactSince: null
   },
   totals: { default: { requests: 0n, cents: 0n }, fallback: { requests: 0n, cents: 0n } },
@@ -62,7 +79,8 @@ test('a Redis that is away, or says nothing, is a status as well, with the last 
   assert.equal(world.readCount, 3)
 
   world.nowMs += 1_000
-  world.redis = () => Promise.reject(Object.assign(new Error('LOADING Redis is loading the dataset in memory'), { name: 'ReplyError' }))
+  world.redis = () =>
+    Promise.reject(Object.assign(new Error('LOADING Redis is loading the dataset in memory'), { name: 'ReplyError' }))
   assert.match((await source.read()).status.problems[0] ?? '', /\(LOADING Redis is loading the dataset in memory\)/)
 
   world.nowMs += 1_000
@@ -71,7 +89,14 @@ test('a Redis that is away, or says nothing, is a status as well, with the last 
 })
 
 test('without a first reading there is no source', async () => {
-  await assert.rejects(createStatusSource({
-    answeredBy: 'gateway-1', fees: { default: 0n, fallback: 0n }, readRedis: () => Promise.reject(new Error('away')), redisAnsweredAtMs: () => 0, nowMs: () => 0
-  }), /away/)
+  await assert.rejects(
+    createStatusSource({
+      answeredBy: 'gateway-1',
+      fees: { default: 0n, fallback: 0n },
+      readRedis: () => Promise.reject(new Error('away')),
+      redisAnsweredAtMs: () => 0,
+      nowMs: () => 0
+    }),
+    /away/
+  )
 })

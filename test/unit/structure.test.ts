@@ -8,12 +8,52 @@ import { test } from 'node:test'
 const ROOT = join(import.meta.dirname, '..', '..')
 const SERVICES = ['gateway', 'processor-worker', 'health-monitor'] as const
 const PURE = [
-  'shared/money.ts', 'shared/payment.ts', 'shared/keys.ts', 'shared/totals.ts', 'shared/config.ts', 'shared/id-memory.ts', 'shared/redis/memory-parts.ts', 'gateway/framing.ts', 'gateway/payment-body.ts', 'gateway/problem.ts', 'gateway/summary.ts', 'gateway/payment-status.ts',
-  'processor-worker/breaker.ts', 'processor-worker/routing.ts', 'processor-worker/routing-parameters.ts', 'processor-worker/observed.ts', 'processor-worker/outcome.ts', 'health-monitor/preference.ts', 'processor-worker/commands/audit-differences.ts', 'processor-worker/commands/audit-in-flight.ts', 'processor-worker/commands/audit-report.ts', 'shared/table.ts',
-  'shared/report/histogram.ts', 'shared/report/recent.ts', 'shared/report/report.ts', 'shared/report/cgroup.ts', 'shared/report/audit-result.ts',
-  ...['tally', 'report', 'status/figures', 'status/money', 'status/preferred', 'status/problems', 'status/processes', 'status/render', 'status/verdict', 'status/words', 'dashboard/history', 'dashboard/accepts-gzip'].map(name => `gateway/${name}.ts`),
-  ...['told', 'view', 'layout', 'render'].map(name => `gateway/commands/top/${name}.ts`), 'gateway/status/exact-json.ts',
-  'processor-worker/tally.ts', 'processor-worker/report.ts', 'health-monitor/tally.ts'
+  'shared/money.ts',
+  'shared/payment.ts',
+  'shared/keys.ts',
+  'shared/totals.ts',
+  'shared/config.ts',
+  'shared/id-memory.ts',
+  'shared/watching/memory-parts.ts',
+  'gateway/framing.ts',
+  'gateway/payment-body.ts',
+  'gateway/problem.ts',
+  'gateway/summary.ts',
+  'gateway/payment-status.ts',
+  'processor-worker/breaker.ts',
+  'processor-worker/routing.ts',
+  'processor-worker/routing-parameters.ts',
+  'processor-worker/observed.ts',
+  'processor-worker/outcome.ts',
+  'health-monitor/preference.ts',
+  'processor-worker/commands/audit-differences.ts',
+  'processor-worker/commands/audit-in-flight.ts',
+  'processor-worker/commands/audit-report.ts',
+  'shared/table.ts',
+  'shared/watching/histogram.ts',
+  'shared/watching/recent.ts',
+  'shared/watching/report.ts',
+  'shared/watching/cgroup.ts',
+  'shared/watching/audit-result.ts',
+  'gateway/tally.ts',
+  ...[
+    'report',
+    'status/figures',
+    'status/money',
+    'status/preferred',
+    'status/problems',
+    'status/processes',
+    'status/render',
+    'status/verdict',
+    'status/words',
+    'dashboard/history',
+    'dashboard/accepts-gzip'
+  ].map(name => `gateway/watching/${name}.ts`),
+  ...['told', 'view', 'layout', 'render'].map(name => `gateway/watching/top/${name}.ts`),
+  'gateway/watching/status/exact-json.ts',
+  'processor-worker/tally.ts',
+  'processor-worker/watching/report.ts',
+  'health-monitor/tally.ts'
 ]
 
 /** Paths of the TypeScript files below a folder, from the root. */
@@ -27,7 +67,11 @@ type Import = { file: string; specifier: string; isTypeOnly: boolean; target: st
 
 function importsOf(file: string): Import[] {
   const text = readFileSync(join(ROOT, file), 'utf8')
-  return [...text.matchAll(/^\s*(?:import|export)\s+(type\s)?[^'"`;]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm)].map(match => {
+  return [
+    ...text.matchAll(
+      /^\s*(?:import|export)\s+(type\s)?[^'"`;]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm
+    )
+  ].map(match => {
     const specifier = match[2] ?? match[3] ?? match[4] ?? ''
     const target = specifier.startsWith('.') ? normalize(join(dirname(file), specifier)) : undefined
     return { file, specifier, isTypeOnly: match[1] !== undefined, target }
@@ -39,8 +83,12 @@ const sharedFiles = filesBelow('shared')
 
 test('the parser of this test sees imports', () => {
   const specifiers = importsOf('gateway/server.ts').map(({ specifier }) => specifier)
-  for (const specifier of ['node:crypto', 'uWebSockets.js', './intake.ts', '../shared/money.ts']) assert(specifiers.includes(specifier), specifier)
-  assert(importsOf('gateway/main.ts').some(({ specifier }) => specifier === './metrics.ts'), 'those on demand as well')
+  for (const specifier of ['node:crypto', 'uWebSockets.js', './intake.ts', '../shared/money.ts'])
+    assert(specifiers.includes(specifier), specifier)
+  assert(
+    importsOf('gateway/main.ts').some(({ specifier }) => specifier === './watching/metrics.ts'),
+    'those on demand as well'
+  )
 })
 
 test('a service imports itself and shared/ only, and shared/ nothing outside', () => {
@@ -60,16 +108,26 @@ test('nobody imports a main', () => {
 test('pure files import types and pure files only, and read no clock', () => {
   for (const file of PURE) {
     for (const { specifier, target, isTypeOnly } of importsOf(file)) {
-      const isPure = isTypeOnly || specifier === 'node:buffer' || specifier === 'node:assert/strict' || (target !== undefined && PURE.includes(target))
+      const isPure =
+        isTypeOnly ||
+        specifier === 'node:buffer' ||
+        specifier === 'node:assert/strict' ||
+        (target !== undefined && PURE.includes(target))
       assert(isPure, `${file} imports ${specifier}`)
     }
-    assert(!/Date\.now|performance\.now|Math\.random|process\.env|new Date\(\)/.test(readFileSync(join(ROOT, file), 'utf8')), `${file} is not pure`)
+    assert(
+      !/Date\.now|performance\.now|Math\.random|process\.env|new Date\(\)/.test(readFileSync(join(ROOT, file), 'utf8')),
+      `${file} is not pure`
+    )
   }
 })
 
 test('each service uses the packages it needs and no other', () => {
   const allowed: Record<string, string[]> = {
-    gateway: ['uWebSockets.js', 'ioredis'], 'processor-worker': ['undici', 'ioredis'], 'health-monitor': ['undici', 'ioredis'], shared: ['ioredis', 'pino', 'prom-client']
+    gateway: ['uWebSockets.js', 'ioredis'],
+    'processor-worker': ['undici', 'ioredis'],
+    'health-monitor': ['undici', 'ioredis'],
+    shared: ['ioredis', 'pino', 'prom-client']
   }
   for (const { file, specifier, target } of [...serviceFiles, ...sharedFiles].flatMap(importsOf)) {
     if (target !== undefined || specifier.startsWith('node:')) continue

@@ -6,22 +6,40 @@ import { parseRange, parseTime, renderSummary } from '../../gateway/summary.ts'
 
 test('every millisecond is read back', () => {
   const time = fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true })
-  fc.assert(fc.property(time, date => { assert.equal(parseTime(date.toISOString()), date.getTime()) }))
+  fc.assert(
+    fc.property(time, date => {
+      assert.equal(parseTime(date.toISOString()), date.getTime())
+    })
+  )
   assert.equal(parseTime('2026-07-01T12:00:00Z'), Date.UTC(2026, 6, 1, 12))
   assert.equal(parseTime('2026-07-01T12:00:00.5Z'), Date.UTC(2026, 6, 1, 12, 0, 0, 500))
 })
 
 test('what is no time is refused', () => {
   for (const text of [
-    'yesterday', '2026-07-01', '2026-07-01T12:00:00', '2026-07-01T12:00:00.000+02:00', '2026-02-30T00:00:00.000Z', '2026-13-01T00:00:00.000Z',
-    '2026-07-01T24:00:00.001Z', '2026-07-01T12:60:00.000Z', '2026-07-01T12:00:00.0001Z', '1969-12-31T23:59:59.999Z', '1751371200000', ' ', '2026-07-01t12:00:00.000z'
-  ]) assert.equal(parseTime(text), undefined, text)
+    'yesterday',
+    '2026-07-01',
+    '2026-07-01T12:00:00',
+    '2026-07-01T12:00:00.000+02:00',
+    '2026-02-30T00:00:00.000Z',
+    '2026-13-01T00:00:00.000Z',
+    '2026-07-01T24:00:00.001Z',
+    '2026-07-01T12:60:00.000Z',
+    '2026-07-01T12:00:00.0001Z',
+    '1969-12-31T23:59:59.999Z',
+    '1751371200000',
+    ' ',
+    '2026-07-01t12:00:00.000z'
+  ])
+    assert.equal(parseTime(text), undefined, text)
 })
 
 test('a range has open ends where a bound is missing', () => {
   assert.deepEqual(parseRange(undefined, undefined), { range: {} })
   assert.deepEqual(parseRange('', '1970-01-01T00:00:00.005Z'), { range: { toMs: 5 } })
-  assert.deepEqual(parseRange('1970-01-01T00:00:00.005Z', '1970-01-01T00:00:00.005Z'), { range: { fromMs: 5, toMs: 5 } })
+  assert.deepEqual(parseRange('1970-01-01T00:00:00.005Z', '1970-01-01T00:00:00.005Z'), {
+    range: { fromMs: 5, toMs: 5 }
+  })
 })
 
 test('a bad bound is named', () => {
@@ -35,6 +53,12 @@ test('a bad bound is named', () => {
 })
 
 test('the body is JSON with exact decimals', () => {
-  const body = renderSummary({ default: { requests: 3n, cents: 5_970n }, fallback: { requests: 0n, cents: 123_456_789_012_345_678_901n } })
-  assert.equal(body, '{"default":{"totalRequests":3,"totalAmount":59.70},"fallback":{"totalRequests":0,"totalAmount":1234567890123456789.01}}')
+  const body = renderSummary({
+    default: { requests: 3n, cents: 5_970n },
+    fallback: { requests: 0n, cents: 123_456_789_012_345_678_901n }
+  })
+  assert.equal(
+    body,
+    '{"default":{"totalRequests":3,"totalAmount":59.70},"fallback":{"totalRequests":0,"totalAmount":1234567890123456789.01}}'
+  )
 })

@@ -9,7 +9,9 @@ export function findExecutable(name) {
     try {
       accessSync(join(folder, name), constants.X_OK)
       return join(folder, name)
-    } catch { /* not here */ }
+    } catch {
+      /* not here */
+    }
   }
   return undefined
 }

@@ -13,7 +13,8 @@ export function ensureEngine(mayInstall) {
   const what = `installing ${names.join(', ')} with apt-get (${problem}); their system services stay off …`
   const { ok, output } = installWithApt(how, names, what)
   const remaining = findProblem()
-  if (remaining !== undefined) throw new SetupError(explain(remaining, ok ? 'apt-get has no more' : `apt-get failed:\n${lastLines(output)}`))
+  if (remaining !== undefined)
+    throw new SetupError(explain(remaining, ok ? 'apt-get has no more' : `apt-get failed:\n${lastLines(output)}`))
 }
 
 function findProblem() {

@@ -11,17 +11,28 @@ export function ensurePackages(repository, mayInstall) {
   if (reason === undefined) return nodePath
   if (!mayInstall) throw new SetupError(explain(reason))
 
-  const { ok, output } = announced(`npm ci, because ${reason}; takes 10 to 40 s …`, () => retried(() => {
-    const result = run('npm', [
-      'ci',
-      // Whatever the user's configuration says: the tests need the development packages (NODE_ENV=production drops
-      // them), and the package `node` fetches its binary in an install script.
-      '--include=dev', '--ignore-scripts=false', '--no-audit', '--no-fund', '--loglevel=error',
-      '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=10000'
-    ], { cwd: repository, env: hostEnvironment(repository) })
-    const why = result.ok ? whyInstall(repository, nodePath) : undefined
-    return why === undefined ? result : { ok: false, output: `${result.output}\nnpm ci ended well, but ${why}` }
-  }))
+  const { ok, output } = announced(`npm ci, because ${reason}; takes 10 to 40 s …`, () =>
+    retried(() => {
+      const result = run(
+        'npm',
+        [
+          'ci',
+          // Whatever the user's configuration says: the tests need the development packages (NODE_ENV=production drops
+          // them), and the package `node` fetches its binary in an install script.
+          '--include=dev',
+          '--ignore-scripts=false',
+          '--no-audit',
+          '--no-fund',
+          '--loglevel=error',
+          '--fetch-retry-mintimeout=1000',
+          '--fetch-retry-maxtimeout=10000'
+        ],
+        { cwd: repository, env: hostEnvironment(repository) }
+      )
+      const why = result.ok ? whyInstall(repository, nodePath) : undefined
+      return why === undefined ? result : { ok: false, output: `${result.output}\nnpm ci ended well, but ${why}` }
+    })
+  )
   if (!ok) throw new SetupError(`npm ci failed:\n${lastLines(output)}`)
   return nodePath
 }
@@ -58,6 +69,9 @@ function whyInstall(repository, nodePath) {
 // itself must run on the host's.
 function hostEnvironment(repository) {
   const own = join(repository, 'node_modules')
-  const path = (process.env.PATH ?? '').split(delimiter).filter(folder => !folder.startsWith(own)).join(delimiter)
+  const path = (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter(folder => !folder.startsWith(own))
+    .join(delimiter)
   return { ...process.env, PATH: path }
 }

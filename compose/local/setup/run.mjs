@@ -11,7 +11,10 @@ export class SetupError extends Error {}
 export function run(command, words, options = {}) {
   const { status, stdout, stderr, error } = spawnSync(command, words, {
     // No stdin: an installer that has a question must fail instead of waiting for an answer.
-    ...options, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8', maxBuffer: 64 * 1024 * 1024
+    ...options,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024
   })
   return { ok: status === 0, output: `${stdout ?? ''}${stderr ?? ''}${error ? error.message : ''}` }
 }
@@ -26,13 +29,29 @@ export function announced(what, action) {
 }
 
 /** Trouble that is likely to be over in a moment: the network, or another package manager at work. */
-const passingTrouble = new RegExp([
-  'EAI_AGAIN', 'ECONNRE(SET|FUSED)', 'ETIMEDOUT', 'ENOTFOUND', 'ENETUNREACH', 'ERR_SOCKET_TIMEOUT', 'socket hang up',
-  'network', '\\b(429|50[0234])\\b', 'Temporary failure', 'Could not (resolve|connect)',
-  'Connection (failed|timed out)',
-  'Failed to fetch', 'Hash Sum mismatch', 'Unable to fetch', 'Unable to locate package', 'Could not get lock',
-  'Unable to acquire'
-].join('|'), 'i')
+const passingTrouble = new RegExp(
+  [
+    'EAI_AGAIN',
+    'ECONNRE(SET|FUSED)',
+    'ETIMEDOUT',
+    'ENOTFOUND',
+    'ENETUNREACH',
+    'ERR_SOCKET_TIMEOUT',
+    'socket hang up',
+    'network',
+    '\\b(429|50[0234])\\b',
+    'Temporary failure',
+    'Could not (resolve|connect)',
+    'Connection (failed|timed out)',
+    'Failed to fetch',
+    'Hash Sum mismatch',
+    'Unable to fetch',
+    'Unable to locate package',
+    'Could not get lock',
+    'Unable to acquire'
+  ].join('|'),
+  'i'
+)
 
 /** Repeats an action that fails by passing trouble, up to four times within about half a minute. */
 export function retried(action) {
@@ -48,5 +67,10 @@ export function retried(action) {
 
 /** The end of an installer's output, for an error message. */
 export function lastLines(output, lineCount = 25) {
-  return output.trimEnd().split('\n').slice(-lineCount).map(line => `  ${line}`).join('\n')
+  return output
+    .trimEnd()
+    .split('\n')
+    .slice(-lineCount)
+    .map(line => `  ${line}`)
+    .join('\n')
 }

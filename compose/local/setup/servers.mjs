@@ -25,11 +25,14 @@ function ensure(programs, mayInstall) {
   const faults = findFaults(programs)
   if (faults.length === 0) return
   const isOutdated = faults.some(({ isMissing }) => !isMissing)
-  const { how, whyNot } = isOutdated ? { whyNot: 'a newer version has to come from elsewhere' } : findInstaller(mayInstall)
+  const { how, whyNot } = isOutdated
+    ? { whyNot: 'a newer version has to come from elsewhere' }
+    : findInstaller(mayInstall)
   if (whyNot) throw new SetupError(explain(programs, faults, whyNot))
 
   const names = faults.map(({ program }) => program.name)
-  const what = `installing ${names.join(' and ')} with apt-get (${faults.map(({ text }) => text).join(', ')}); ` +
+  const what =
+    `installing ${names.join(' and ')} with apt-get (${faults.map(({ text }) => text).join(', ')}); ` +
     'no system service is started …'
   const { ok, output } = installWithApt(how, names, what)
   const remaining = findFaults(programs)

@@ -1,21 +1,29 @@
-// What the tests need of Debian's packages without installing them: promtool, because its package would start a Prometheus, and
-// libfaketime, which moves the clock of one process. In PATH or the system's own, or unpacked into .cache.
+// What the tests need of Debian's packages without installing them: promtool, because its package would start a
+// Prometheus, and libfaketime, which moves the clock of one process. In PATH or the system's own, or unpacked into
+// .cache.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { FORBIDDEN, findExecutable, findInstaller } from './apt.mjs'
 import { SetupError, announced, lastLines, retried, run } from './run.mjs'
 
 const promtool = {
-  debianPackage: 'prometheus', size: '19 MB', file: 'usr/bin/promtool', within: work => join(work, 'usr/bin/promtool'), place: '.cache/bin/promtool',
+  debianPackage: 'prometheus',
+  size: '19 MB',
+  file: 'usr/bin/promtool',
+  within: work => join(work, 'usr/bin/promtool'),
+  place: '.cache/bin/promtool',
   isThere: path => findExecutable('promtool') !== undefined || run(path, ['--version']).ok,
   elsewhere: `  macOS                       brew install prometheus
   elsewhere                   https://prometheus.io/download/`
 }
 
 const libfaketime = {
-  debianPackage: 'libfaketime', size: '50 kB', file: 'usr/lib/*/faketime/libfaketime.so.1',
+  debianPackage: 'libfaketime',
+  size: '50 kB',
+  file: 'usr/lib/*/faketime/libfaketime.so.1',
   // One folder, of the machine's architecture.
-  within: work => join(work, 'usr/lib', ...readdirSync(join(work, 'usr/lib')), 'faketime/libfaketime.so.1'), place: '.cache/lib/libfaketime.so.1',
+  within: work => join(work, 'usr/lib', ...readdirSync(join(work, 'usr/lib')), 'faketime/libfaketime.so.1'),
+  place: '.cache/lib/libfaketime.so.1',
   isThere: path => existsSync(path),
   elsewhere: `  other Linux                 build https://github.com/wolfcw/libfaketime`
 }
@@ -57,7 +65,11 @@ function fetchInto(work, debianPackage) {
   let downloaded = download()
   if (!downloaded.ok) {
     const { how, whyNot } = findInstaller(true)
-    if (whyNot) return { ok: false, output: `apt-get does not find it, and its lists of packages can not be updated: ${whyNot}\n${downloaded.output}` }
+    if (whyNot)
+      return {
+        ok: false,
+        output: `apt-get does not find it, and its lists of packages can not be updated: ${whyNot}\n${downloaded.output}`
+      }
     const [command, ...words] = [...how, 'apt-get', 'update', '-q']
     downloaded = retried(() => {
       // A failed update may be about a repository that has nothing to do with us.
@@ -67,7 +79,9 @@ function fetchInto(work, debianPackage) {
     })
   }
   const [archive] = readdirSync(work)
-  return downloaded.ok && archive ? run('dpkg-deb', ['-x', archive, '.'], { cwd: work }) : { ok: false, output: downloaded.output }
+  return downloaded.ok && archive
+    ? run('dpkg-deb', ['-x', archive, '.'], { cwd: work })
+    : { ok: false, output: downloaded.output }
 }
 
 function explain({ debianPackage, file, place, elsewhere }, obstacle) {

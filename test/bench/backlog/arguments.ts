@@ -18,8 +18,12 @@ export function readBacklogSettings(words: readonly string[]): BacklogSettings |
   const { values } = parseArgs({
     args: [...words],
     options: {
-      payments: { type: 'string', default: '100000' }, rate: { type: 'string', default: '500' }, seconds: { type: 'string', default: '15' },
-      runs: { type: 'string', default: '3' }, restart: { type: 'boolean', default: false }, json: { type: 'boolean', default: false },
+      payments: { type: 'string', default: '100000' },
+      rate: { type: 'string', default: '500' },
+      seconds: { type: 'string', default: '15' },
+      runs: { type: 'string', default: '3' },
+      restart: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false }
     }
   })

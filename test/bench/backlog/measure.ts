@@ -50,7 +50,13 @@ export async function measureBacklog(settings: BacklogSettings, tools: Tools): P
   }
 }
 
-async function measureIdle({ system, settings: { ratePerSecond, seconds }, tool, signal, say }: Bench): Promise<Accepting> {
+async function measureIdle({
+  system,
+  settings: { ratePerSecond, seconds },
+  tool,
+  signal,
+  say
+}: Bench): Promise<Accepting> {
   await purge(system)
   const load = startLoad(tool, system.url, ratePerSecond, LEAD_SECONDS + seconds, signal)
   const begin = { wallMicros: (Date.now() + LEAD_SECONDS * 1_000) * 1_000 }
@@ -64,13 +70,21 @@ async function measureIdle({ system, settings: { ratePerSecond, seconds }, tool,
 }
 
 async function measureDrain(bench: Bench): Promise<Drain> {
-  const { system, settings: { paymentCount, ratePerSecond, restartsRedis }, tool, signal, say } = bench
+  const {
+    system,
+    settings: { paymentCount, ratePerSecond, restartsRedis },
+    tool,
+    signal,
+    say
+  } = bench
   await purge(system)
   await setFailing(system, true)
   const pipeline = await openPipelineRedis(system.stack.redisPath)
   try {
     const filled = await fill(bench, pipeline)
-    say(`  ${paymentCount} payments queued at ${filled.filledPerSecond.toFixed(0)}/s, ${filled.bytesPerQueued.toFixed(1)} bytes each`)
+    say(
+      `  ${paymentCount} payments queued at ${filled.filledPerSecond.toFixed(0)}/s, ${filled.bytesPerQueued.toFixed(1)} bytes each`
+    )
     const restarts: Restart[] = []
     if (restartsRedis) {
       for (const name of ['SIGTERM', 'SIGKILL'] as const) restarts.push(await restart(bench, pipeline, name))
@@ -84,15 +98,19 @@ async function measureDrain(bench: Bench): Promise<Drain> {
     const samples: Drain['samples'] = []
     const passing = Math.floor(ratePerSecond * PASSING_SECONDS)
     let last = begin
-    await untilEnough(-passing, async () => {
-      const queued = await pipeline.queueLength()
-      if (samples.length === 0 || performance.now() - last.atMs >= SAMPLE_EVERY_MS) {
-        const now = await snapshot(system, load.meter)
-        samples.push({ atMs: Math.round(now.atMs - begin.atMs), queued, cores: coresBetween(last, now) })
-        last = now
-      }
-      return -queued
-    }, signal)
+    await untilEnough(
+      -passing,
+      async () => {
+        const queued = await pipeline.queueLength()
+        if (samples.length === 0 || performance.now() - last.atMs >= SAMPLE_EVERY_MS) {
+          const now = await snapshot(system, load.meter)
+          samples.push({ atMs: Math.round(now.atMs - begin.atMs), queued, cores: coresBetween(last, now) })
+          last = now
+        }
+        return -queued
+      },
+      signal
+    )
     const end = await snapshot(system, load.meter)
     load.end()
     const [requests, draining] = await Promise.all([load.requests, endPeak()])
@@ -103,9 +121,16 @@ async function measureDrain(bench: Bench): Promise<Drain> {
     await checkBooks(system, paymentCount + acceptedCount, requests.length - acceptedCount)
     const drainSeconds = (end.atMs - begin.atMs) / 1_000
     const accepting = acceptingBetween(begin, end, requests)
-    say(`  drained in ${drainSeconds.toFixed(1)} s: accept p50 ${accepting.p50Ms.toFixed(2)} ms, p99 ${accepting.p99Ms.toFixed(2)} ms`)
+    say(
+      `  drained in ${drainSeconds.toFixed(1)} s: accept p50 ${accepting.p50Ms.toFixed(2)} ms, p99 ${accepting.p99Ms.toFixed(2)} ms`
+    )
     return {
-      ...filled, restarts, draining, drainSeconds, accepting, samples,
+      ...filled,
+      restarts,
+      draining,
+      drainSeconds,
+      accepting,
+      samples,
       settledPerSecond: (end.settled - begin.settled) / drainSeconds,
       cores: coresBetween(begin, end),
       coresByService: mapServices(name => (end.cpuMicros[name] - begin.cpuMicros[name]) / 1e6 / drainSeconds)
@@ -121,7 +146,8 @@ async function setFailing({ processorUrls }: LocalSystem, isFailing: boolean): P
 
 /** Accepts payments as the gateways do, without HTTP; the worker holds and probes them meanwhile. */
 async function fill(
-  { system, settings: { paymentCount }, signal }: Bench, pipeline: PipelineRedis
+  { system, settings: { paymentCount }, signal }: Bench,
+  pipeline: PipelineRedis
 ): Promise<Pick<Drain, 'filledPerSecond' | 'bytesPerQueued' | 'filling'>> {
   // What the purge has freed and what the last round has written must not stand in the figures.
   await untilLogIsQuiet(pipeline, signal)
@@ -135,15 +161,19 @@ async function fill(
       const count = Math.min(FILL_BATCH, paymentCount - next)
       next += count
       const answers = await pipeline.functions.accept(newPayments(count), Infinity)
-      if (answers.some(answer => answer !== 'accepted')) throw new Error('a payment was not accepted while the queue was filled')
+      if (answers.some(answer => answer !== 'accepted'))
+        throw new Error('a payment was not accepted while the queue was filled')
     }
   }
   await Promise.all(Array.from({ length: FILL_CALLS }, acceptSome))
-  const filledPerSecond = paymentCount / (performance.now() - startedAtMs) * 1_000
+  const filledPerSecond = (paymentCount / (performance.now() - startedAtMs)) * 1_000
   await untilLogIsQuiet(pipeline, signal)
   const filling = await endPeak()
   const queued = await pipeline.queueLength()
-  if (queued !== paymentCount) throw new BooksError(`${paymentCount} payments were accepted while both processors failed, and ${queued} are queued`)
+  if (queued !== paymentCount)
+    throw new BooksError(
+      `${paymentCount} payments were accepted while both processors failed, and ${queued} are queued`
+    )
   return { filledPerSecond, bytesPerQueued: ((await pipeline.info()).usedBytes - emptyBytes) / paymentCount, filling }
 }
 
@@ -152,7 +182,11 @@ async function untilLogIsQuiet({ info }: PipelineRedis, signal: AbortSignal): Pr
 }
 
 /** @throws BooksError when the queue is not as long as it was */
-async function restart({ system: { stack, url }, signal, say }: Bench, pipeline: PipelineRedis, name: Restart['signal']): Promise<Restart> {
+async function restart(
+  { system: { stack, url }, signal, say }: Bench,
+  pipeline: PipelineRedis,
+  name: Restart['signal']
+): Promise<Restart> {
   const redis = stack.part('redis')
   const [queued, { logBytes }] = await Promise.all([pipeline.queueLength(), pipeline.info()])
   const secondsSince = (ms: number) => (performance.now() - ms) / 1_000
@@ -176,7 +210,10 @@ async function restart({ system: { stack, url }, signal, say }: Bench, pipeline:
 /** Until HAProxy and a gateway answer what needs Redis. */
 async function untilServing(url: string, signal: AbortSignal): Promise<void> {
   while (true) {
-    const isServing = await readBackend(url).then(() => true, () => false)
+    const isServing = await readBackend(url).then(
+      () => true,
+      () => false
+    )
     if (isServing) return
     await sleep(10, undefined, { signal })
   }

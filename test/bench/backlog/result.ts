@@ -24,7 +24,10 @@ export type Drain = {
   accepting: Accepting
   cores: RateResult['cores']
   coresByService: ByService
-  /** How the queue became shorter, from when both processors were well, about once a second; and who had the cores since the sample before. */
+  /**
+   * How the queue became shorter, from when both processors were well, about once a second; and who had the cores since
+   * the sample before.
+   */
   samples: { atMs: number; queued: number; cores: RateResult['cores'] }[]
 }
 

@@ -27,4 +27,10 @@ MB of pages  anonymous pages of Redis, and those copied for a rewrite of its log
 
 ${EXIT_CODES}`
 
-await runCommand({ name: 'backlog', usage, readSettings: readBacklogSettings, measure: measureBacklog, render: renderBacklog })
+await runCommand({
+  name: 'backlog',
+  usage,
+  readSettings: readBacklogSettings,
+  measure: measureBacklog,
+  render: renderBacklog
+})

@@ -1,5 +1,5 @@
-// The least that a gateway can be: reads a body, queues what it says in one call for each turn of the event loop, and answers 202. It
-// checks nothing and knows no id again.
+// The least that a gateway can be: reads a body, queues what it says in one call for each turn of the event loop, and
+// answers 202. It checks nothing and knows no id again.
 //   node test/bench/floor/bare-gateway.ts SOCKET REDIS_SOCKET
 import { App } from 'uWebSockets.js'
 import { centsFromDecimal } from '../../../shared/money.ts'
@@ -25,13 +25,27 @@ App()
     res.onAborted(() => undefined)
     res.onData((chunk, isLast) => {
       if (!isLast) return
-      const { correlationId, amount } = JSON.parse(Buffer.from(chunk).toString()) as { correlationId: string; amount: number }
+      const { correlationId, amount } = JSON.parse(Buffer.from(chunk).toString()) as {
+        correlationId: string
+        amount: number
+      }
       const cents = centsFromDecimal(amount)
       if (cents === undefined) throw new Error('the load tool sends whole cents')
-      answers.push(() => { res.cork(() => { res.writeStatus('202 Accepted').end() }) })
-      if (payments.push({ correlationId, cents }) === 1) setImmediate(() => { void flush() })
+      answers.push(() => {
+        res.cork(() => {
+          res.writeStatus('202 Accepted').end()
+        })
+      })
+      if (payments.push({ correlationId, cents }) === 1)
+        setImmediate(() => {
+          void flush()
+        })
     })
   })
   // HAProxy's health check.
-  .get('/health', res => { res.end() })
-  .listen_unix(() => { console.log(JSON.stringify({ msg: 'ready' })) }, path)
+  .get('/health', res => {
+    res.end()
+  })
+  .listen_unix(() => {
+    console.log(JSON.stringify({ msg: 'ready' }))
+  }, path)

@@ -1,4 +1,5 @@
-// uWebSockets.js answering 202 to every POST /payments once its body is there, and nothing else; what no gateway can do without.
+// uWebSockets.js answering 202 to every POST /payments once its body is there, and nothing else; what no gateway can do
+// without.
 //   node test/bench/floor/bare-server.ts SOCKET
 import { App } from 'uWebSockets.js'
 
@@ -7,9 +8,16 @@ App()
   .post('/payments', res => {
     res.onAborted(() => undefined)
     res.onData((_chunk, isLast) => {
-      if (isLast) res.cork(() => { res.writeStatus('202 Accepted').end() })
+      if (isLast)
+        res.cork(() => {
+          res.writeStatus('202 Accepted').end()
+        })
     })
   })
   // HAProxy's health check.
-  .get('/health', res => { res.end() })
-  .listen_unix(() => { console.log(JSON.stringify({ msg: 'ready' })) }, path)
+  .get('/health', res => {
+    res.end()
+  })
+  .listen_unix(() => {
+    console.log(JSON.stringify({ msg: 'ready' }))
+  }, path)

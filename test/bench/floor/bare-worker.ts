@@ -1,5 +1,5 @@
-// The least that a worker can be: every 10 ms, as ours, one call that settles what was booked and takes what there is; each payment is sent
-// once. It records nothing about where a payment may be, and an answer other than 200 ends it.
+// The least that a worker can be: every 10 ms, as ours, one call that settles what was booked and takes what there is;
+// each payment is sent once. It records nothing about where a payment may be, and an answer other than 200 ends it.
 //   node test/bench/floor/bare-worker.ts REDIS_SOCKET MODEL_URL
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Pool } from 'undici'
@@ -22,10 +22,13 @@ let inFlightCount = 0
 const send = (payment: QueuedPayment) => {
   const body = `{"correlationId":"${payment.correlationId}","amount":${decimalFromCents(payment.cents)},"requestedAt":"${new Date().toISOString()}"}`
   inFlightCount += 1
-  pool.dispatch({ path: '/payments', method: 'POST', headers, body }, whenBooked(() => {
-    inFlightCount -= 1
-    booked.push(payment)
-  }))
+  pool.dispatch(
+    { path: '/payments', method: 'POST', headers, body },
+    whenBooked(() => {
+      inFlightCount -= 1
+      booked.push(payment)
+    })
+  )
 }
 
 console.log(JSON.stringify({ msg: 'ready' }))
@@ -33,6 +36,7 @@ while (true) {
   const startedAtMs = performance.now()
   const settling = booked
   booked = []
-  for (const payment of await queue.exchange(settling, Math.max(1, Math.min(TAKE_MAX, IN_FLIGHT_MAX - inFlightCount)))) send(payment)
+  for (const payment of await queue.exchange(settling, Math.max(1, Math.min(TAKE_MAX, IN_FLIGHT_MAX - inFlightCount))))
+    send(payment)
   await sleep(Math.max(0, EXCHANGE_EVERY_MS - (performance.now() - startedAtMs)))
 }

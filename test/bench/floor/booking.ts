@@ -12,6 +12,8 @@ export function whenBooked(done: () => void): Dispatcher.DispatchHandler {
     },
     onResponseData: () => undefined,
     onResponseEnd: done,
-    onResponseError: (_controller, error) => { throw error }
+    onResponseError: (_controller, error) => {
+      throw error
+    }
   }
 }

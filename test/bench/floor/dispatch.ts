@@ -29,7 +29,9 @@ const handler = whenBooked(() => {
 for (let count = 0; count < CONNECTIONS; count += 1) send()
 await drive(Number(pid), Number(seconds), async () => {
   const before = answered
-  await new Promise<void>(resolve => { notify = resolve })
+  await new Promise<void>(resolve => {
+    notify = resolve
+  })
   return answered - before
 })
 isOver = true

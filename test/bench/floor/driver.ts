@@ -33,7 +33,8 @@ export async function drive(server: number, seconds: number, step: () => Promise
   const before = [own.cpuMicros(), other.cpuMicros()] as const
   const payments = await work(startMs + seconds * 1_000)
   const result: DrivenResult = {
-    clientMicros: (own.cpuMicros() - before[0]) / payments, serverMicros: (other.cpuMicros() - before[1]) / payments
+    clientMicros: (own.cpuMicros() - before[0]) / payments,
+    serverMicros: (other.cpuMicros() - before[1]) / payments
   }
   console.log(JSON.stringify(result))
 }

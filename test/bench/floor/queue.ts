@@ -15,11 +15,18 @@ export type Queue = {
   close: () => void
 }
 
-/** @param kind `bare`: the least that Redis has to do; `ours`: the functions of the pipeline, called as its services do */
+/**
+ * @param kind `bare`: the least that Redis has to do; `ours`: the functions of the pipeline, called as its services do
+ */
 export async function openQueue(kind: string, socketPath: string): Promise<Queue> {
   const redis = await connectRedis(`unix:${socketPath}`, 'floor', 30_000, createLog('floor', 'silent'))
   const queue = await (kind === 'bare' ? bareQueue(redis) : ourQueue(redis))
-  return { ...queue, close: () => { redis.disconnect() } }
+  return {
+    ...queue,
+    close: () => {
+      redis.disconnect()
+    }
+  }
 }
 
 async function ourQueue(redis: Redis): Promise<Omit<Queue, 'close'>> {
@@ -32,7 +39,10 @@ async function ourQueue(redis: Redis): Promise<Omit<Queue, 'close'>> {
       const requestedAtMs = Date.now()
       const [{ payments }] = await Promise.all([
         functions.take('bench', { processor: 'default', requestedAtMs }, countMax),
-        functions.settle('default', taken.map(payment => ({ ...payment, requestedAtMs })))
+        functions.settle(
+          'default',
+          taken.map(payment => ({ ...payment, requestedAtMs }))
+        )
       ])
       return payments
     }
@@ -45,13 +55,31 @@ async function bareQueue(redis: Redis): Promise<Omit<Queue, 'close'>> {
     if (replyErrorCode(error) !== 'BUSYGROUP') throw error
   })
   return {
-    accept: payments => redis.call('FCALL', 'bare_accept', 1, 'queue', ...payments.flatMap(({ correlationId, cents }) => [correlationId, cents])),
+    accept: payments =>
+      redis.call(
+        'FCALL',
+        'bare_accept',
+        1,
+        'queue',
+        ...payments.flatMap(({ correlationId, cents }) => [correlationId, cents])
+      ),
     async exchange(taken, countMax) {
       const second = Math.floor(Date.now() / 1_000)
       const totals = ['requests', 'cents', 'requests-by-hour', 'cents-by-hour']
       const sumCents = taken.reduce((sum, { cents }) => sum + cents, 0)
-      const entries = await redis.call('FCALL', 'bare_exchange', 5, 'queue', ...totals, 'workers', countMax, second, Math.floor(second / 3_600), sumCents,
-        ...taken.map(({ entryId }) => entryId)) as [string, string[]][]
+      const entries = (await redis.call(
+        'FCALL',
+        'bare_exchange',
+        5,
+        'queue',
+        ...totals,
+        'workers',
+        countMax,
+        second,
+        Math.floor(second / 3_600),
+        sumCents,
+        ...taken.map(({ entryId }) => entryId)
+      )) as [string, string[]][]
       return entries.map(([entryId, [, correlationId = '', , digits = '']]) => {
         const cents = centsFromDigits(digits)
         if (cents === undefined) throw new Error(`not cents: ${digits}`)

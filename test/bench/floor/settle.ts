@@ -9,7 +9,8 @@ const FILL_BATCH = 256
 
 const [kind = '', socketPath = '', pid, seconds] = process.argv.slice(2)
 const queue = await openQueue(kind, socketPath)
-for (let count = 0; count < PAYMENTS_PER_SECOND * Number(seconds); count += FILL_BATCH) await queue.accept(newPayments(FILL_BATCH))
+for (let count = 0; count < PAYMENTS_PER_SECOND * Number(seconds); count += FILL_BATCH)
+  await queue.accept(newPayments(FILL_BATCH))
 let taken: QueuedPayment[] = await queue.exchange([], BATCH)
 await drive(Number(pid), Number(seconds), async () => {
   const settledCount = taken.length

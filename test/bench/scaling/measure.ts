@@ -1,4 +1,5 @@
-// Each number of workers with each number of gateways: the highest rate at which the queue does not grow, and what a payment costs whom there.
+// Each number of workers with each number of gateways: the highest rate at which the queue does not grow, and what a
+// payment costs whom there.
 import { availableParallelism } from 'node:os'
 import { readBackend, requestsIn } from '../../k6/books.ts'
 import type { Tools } from '../command.ts'
@@ -33,9 +34,9 @@ export async function measureScaling(settings: ScalingSettings, tools: Tools): P
       try {
         const bench = { ...tools, system, settings }
         await warmUp(tools.tool, system, WARM_UP, tools.signal)
-        const setup = { workers, gateways, ...await findHighest(bench) }
+        const setup = { workers, gateways, ...(await findHighest(bench)) }
         setups.push(setup)
-        if (sizing.length === 0) sizing.push(...await sample(bench, setup.highest))
+        if (sizing.length === 0) sizing.push(...(await sample(bench, setup.highest)))
       } finally {
         await system.stop()
       }
@@ -48,11 +49,17 @@ async function findHighest(bench: Bench): Promise<Omit<Setup, 'workers' | 'gatew
   const trials: Trial[] = []
   let found: Omit<Setup, 'workers' | 'gateways'> | undefined
   let above: RateResult | undefined
-  for (let rate = nextRate(trials, bench.settings.rateMax); rate !== undefined; rate = nextRate(trials, bench.settings.rateMax)) {
+  for (
+    let rate = nextRate(trials, bench.settings.rateMax);
+    rate !== undefined;
+    rate = nextRate(trials, bench.settings.rateMax)
+  ) {
     const { result, microsByProcess } = await measureProcesses(bench, rate)
     const trial = { rate, isSustained: isSustained(result) }
     trials.push(trial)
-    bench.say(`  ${rate}/s: ${result.settledPerSecond.toFixed(0)} settled/s, ${result.cpuMicrosPerPayment.toFixed(1)} µs a payment${trial.isSustained ? '' : ', too much'}`)
+    bench.say(
+      `  ${rate}/s: ${result.settledPerSecond.toFixed(0)} settled/s, ${result.cpuMicrosPerPayment.toFixed(1)} µs a payment${trial.isSustained ? '' : ', too much'}`
+    )
     if (!trial.isSustained) above = above === undefined || rate < above.rate ? result : above
     else if (found === undefined || rate > found.highest.rate) found = { highest: result, microsByProcess, limits: [] }
   }
@@ -62,25 +69,41 @@ async function findHighest(bench: Bench): Promise<Omit<Setup, 'workers' | 'gatew
 }
 
 /** The CPU of each process in its share of its service: while the load ran and the rest of the queue drained. */
-async function measureProcesses({ system, settings: { seconds }, tool, signal }: Bench, rate: number): Promise<Pick<Setup, 'microsByProcess'> & { result: RateResult }> {
+async function measureProcesses(
+  { system, settings: { seconds }, tool, signal }: Bench,
+  rate: number
+): Promise<Pick<Setup, 'microsByProcess'> & { result: RateResult }> {
   const services = { haproxy: 'haproxy', gateway: 'gateways', redis: 'redis', worker: 'worker' } as const
-  const read = () => [...system.stack.parts.values()].flatMap(({ name, pid }) => {
-    const part = name.replace(/-\d+$/, '')
-    return part in services && pid !== undefined ? [{ name, service: services[part as keyof typeof services], micros: processMeter(pid).cpuMicros() }] : []
-  })
+  const read = () =>
+    [...system.stack.parts.values()].flatMap(({ name, pid }) => {
+      const part = name.replace(/-\d+$/, '')
+      return part in services && pid !== undefined
+        ? [{ name, service: services[part as keyof typeof services], micros: processMeter(pid).cpuMicros() }]
+        : []
+    })
   const before = read()
   const result = await measureRate(tool, system, { ratePerSecond: rate, seconds }, NO_FLOOR, signal)
   const used = read().map((each, index) => ({ ...each, micros: each.micros - (before[index]?.micros ?? 0) }))
-  const microsByProcess = Object.fromEntries(used.map(({ name, service, micros }) => {
-    const all = used.filter(each => each.service === service).reduce((sum, each) => sum + each.micros, 0)
-    return [name, result.cpuMicrosByService[service] * micros / all]
-  }))
+  const microsByProcess = Object.fromEntries(
+    used.map(({ name, service, micros }) => {
+      const all = used.filter(each => each.service === service).reduce((sum, each) => sum + each.micros, 0)
+      return [name, (result.cpuMicrosByService[service] * micros) / all]
+    })
+  )
   return { result, microsByProcess }
 }
 
-/** What is needed at the rates of the sizing table: measured there, or at the highest rate that this machine carries. */
+/**
+ * What is needed at the rates of the sizing table: measured there, or at the highest rate that this machine carries.
+ */
 async function sample(bench: Bench, highest: RateResult): Promise<SizingSample[]> {
-  const { system, settings: { seconds }, tool, signal, say } = bench
+  const {
+    system,
+    settings: { seconds },
+    tool,
+    signal,
+    say
+  } = bench
   const samples: SizingSample[] = []
   for (const rate of SIZING_RATES) {
     const measuredAt = Math.min(rate, highest.rate)
@@ -89,12 +112,18 @@ async function sample(bench: Bench, highest: RateResult): Promise<SizingSample[]
       samples.push({ ...last, rate })
       continue
     }
-    const figures = await measureRate(tool, system, { ratePerSecond: measuredAt, seconds: seconds * SIZING_LONGER }, NO_FLOOR, signal)
+    const figures = await measureRate(
+      tool,
+      system,
+      { ratePerSecond: measuredAt, seconds: seconds * SIZING_LONGER },
+      NO_FLOOR,
+      signal
+    )
     const pipeline = await openPipelineRedis(system.stack.redisPath)
     const payments = requestsIn(await readBackend(system.url))
     const { bytes } = await deleteHashes(pipeline, pipeline.keys.totalsPattern)
     pipeline.redis.disconnect()
-    samples.push({ rate, measuredAt, figures, totalsBytesPerSecond: bytes / payments * measuredAt })
+    samples.push({ rate, measuredAt, figures, totalsBytesPerSecond: (bytes / payments) * measuredAt })
     say(`  for the sizing, at ${measuredAt}/s: ${figures.cpuMicrosPerPayment.toFixed(1)} µs a payment`)
   }
   return samples

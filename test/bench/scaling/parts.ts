@@ -7,11 +7,13 @@ export type Part = (typeof PARTS)[number]
 const CORE_MICROS = 1e6
 
 /**
- * Payments a second at which the busiest process of a part would have a whole core, if each payment costs as much as it did when it was
- * measured. All of them do their work in one thread.
+ * Payments a second at which the busiest process of a part would have a whole core, if each payment costs as much as it
+ * did when it was measured. All of them do their work in one thread.
  */
 export function wholeCoreRate({ microsByProcess }: Pick<Setup, 'microsByProcess'>, part: Part): number {
-  const micros = Object.entries(microsByProcess).filter(([name]) => name.replace(/-\d+$/, '') === part).map(([, each]) => each)
+  const micros = Object.entries(microsByProcess)
+    .filter(([name]) => name.replace(/-\d+$/, '') === part)
+    .map(([, each]) => each)
   return CORE_MICROS / Math.max(...micros)
 }
 

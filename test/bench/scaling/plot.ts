@@ -6,7 +6,14 @@ import { PARTS, wholeCoreRate } from './parts.ts'
 import type { Setup } from './result.ts'
 
 const [WIDTH, HEIGHT] = [1_000, 760]
-const COLOURS = { haproxy: '#b2abd2', gateway: '#2166ac', gateways: '#2166ac', redis: '#d6604d', worker: '#4d9221', monitor: '#999999' }
+const COLOURS = {
+  haproxy: '#b2abd2',
+  gateway: '#2166ac',
+  gateways: '#2166ac',
+  redis: '#d6604d',
+  worker: '#4d9221',
+  monitor: '#999999'
+}
 
 /** As SVG: at which rate each part would have a whole core, beside what was reached; and what a payment costs whom. */
 export function plotScaling(title: string, setups: readonly Setup[]): string {
@@ -18,18 +25,41 @@ export function plotScaling(title: string, setups: readonly Setup[]): string {
     backgroundColor: '#ffffff',
     title: { text: title, left: 'center', top: 5 },
     legend: { top: 40, data: [...PARTS, 'reached on this machine'] },
-    grid: [{ left: 90, right: 20, top: 100, height: 260 }, { left: 90, right: 20, top: 460, height: 240 }],
+    grid: [
+      { left: 90, right: 20, top: 100, height: 260 },
+      { left: 90, right: 20, top: 460, height: 240 }
+    ],
     xAxis: [0, 1].map(gridIndex => ({ gridIndex, type: 'category', data: names, axisLabel: { interval: 0 } })),
-    yAxis: ['payments/s at which one process has a whole core', 'µs of CPU a payment'].map((name, gridIndex) =>
-      ({ gridIndex, type: 'value', name, nameLocation: 'middle', nameGap: 65 })),
+    yAxis: ['payments/s at which one process has a whole core', 'µs of CPU a payment'].map((name, gridIndex) => ({
+      gridIndex,
+      type: 'value',
+      name,
+      nameLocation: 'middle',
+      nameGap: 65
+    })),
     series: [
-      ...PARTS.map(part => ({ ...bar, name: part, color: COLOURS[part], data: setups.map(setup => Math.round(wholeCoreRate(setup, part))) })),
+      ...PARTS.map(part => ({
+        ...bar,
+        name: part,
+        color: COLOURS[part],
+        data: setups.map(setup => Math.round(wholeCoreRate(setup, part)))
+      })),
       {
-        name: 'reached on this machine', type: 'scatter' as const, color: '#000000', symbol: 'diamond', symbolSize: 12,
+        name: 'reached on this machine',
+        type: 'scatter' as const,
+        color: '#000000',
+        symbol: 'diamond',
+        symbolSize: 12,
         data: setups.map(({ highest }) => Math.round(highest.settledPerSecond))
       },
       ...SERVICES.map(service => ({
-        ...bar, name: service === 'gateways' ? 'gateway' : service, stack: 'cost', xAxisIndex: 1, yAxisIndex: 1, color: COLOURS[service], barWidth: '45%',
+        ...bar,
+        name: service === 'gateways' ? 'gateway' : service,
+        stack: 'cost',
+        xAxisIndex: 1,
+        yAxisIndex: 1,
+        color: COLOURS[service],
+        barWidth: '45%',
         data: setups.map(({ highest }) => Number(highest.cpuMicrosByService[service].toFixed(1)))
       }))
     ]

@@ -1,4 +1,5 @@
-// npm run bench:scaling: what more workers and gateways bring, which part has a whole core first, and what a rate needs.
+// npm run bench:scaling: what more workers and gateways bring, which part has a whole core first, and what a rate
+// needs.
 import { writeFileSync } from 'node:fs'
 import { shown } from '../../k6/command-line.ts'
 import { EXIT_CODES, resultsPath, runCommand } from '../command.ts'
@@ -29,10 +30,14 @@ sizing       cores at a rate by what a payment cost at that rate, or at the high
 ${EXIT_CODES}`
 
 await runCommand({
-  name: 'scaling', usage, readSettings: readScalingSettings, render: renderScaling,
+  name: 'scaling',
+  usage,
+  readSettings: readScalingSettings,
+  render: renderScaling,
   async measure(settings, tools) {
     const figures = await measureScaling(settings, tools)
-    if (settings.plotPath !== undefined) writeFileSync(settings.plotPath, plotScaling('What the parts of the pipeline carry', figures.setups))
+    if (settings.plotPath !== undefined)
+      writeFileSync(settings.plotPath, plotScaling('What the parts of the pipeline carry', figures.setups))
     return figures
   }
 })

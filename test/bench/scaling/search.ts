@@ -8,9 +8,13 @@ const RATE_MIN = 200
 const CLOSE = 0.1
 const STEP = 50
 
-/** The next rate to try: twice what went well, half of what did not, then between the two. Undefined when it is known well enough. */
+/**
+ * The next rate to try: twice what went well, half of what did not, then between the two. Undefined when it is known
+ * well enough.
+ */
 export function nextRate(trials: readonly Trial[], rateMax: number): number | undefined {
-  const rates = (isSustained: boolean) => trials.filter(trial => trial.isSustained === isSustained).map(({ rate }) => rate)
+  const rates = (isSustained: boolean) =>
+    trials.filter(trial => trial.isSustained === isSustained).map(({ rate }) => rate)
   const [low, high] = [Math.max(0, ...rates(true)), Math.min(Infinity, ...rates(false))]
   if (trials.length === 0) return Math.min(FIRST_RATE, rateMax)
   if (high === Infinity) return low >= rateMax ? undefined : Math.min(low * 2, rateMax)

@@ -8,7 +8,10 @@ import { pathOf, type Range } from './ranges.ts'
 export type Answer = { range: Range; latencyMs: number }
 
 export type Asking = {
-  /** Asks no more, and waits for the answers under way. @throws BooksError when an answer was wrong; whatever made one fail */
+  /**
+   * Asks no more, and waits for the answers under way. @throws BooksError when an answer was wrong; whatever made one
+   * fail
+   */
   end: () => Promise<{ answers: Answer[]; lateMs: number[] }>
 }
 
@@ -17,10 +20,16 @@ const CONNECTIONS = 64
 const TICK_MS = 1
 
 /**
- * Latency counts from when a question was sent. That is open-loop all the same, since no question waits for the answer to another; how late
- * each was sent after it was due is this program's own timer.
+ * Latency counts from when a question was sent. That is open-loop all the same, since no question waits for the answer
+ * to another; how late each was sent after it was due is this program's own timer.
  */
-export function startAsking(url: string, perSecond: number, nextRange: () => Range, ledger: Ledger, signal: AbortSignal): Asking {
+export function startAsking(
+  url: string,
+  perSecond: number,
+  nextRange: () => Range,
+  ledger: Ledger,
+  signal: AbortSignal
+): Asking {
   const pool = new Pool(url, { connections: CONNECTIONS, pipelining: 1, headersTimeout: 10_000 })
   const answers: Answer[] = []
   const lateMs: number[] = []
@@ -37,12 +46,26 @@ export function startAsking(url: string, perSecond: number, nextRange: () => Ran
     assertRight(range, text, ledger)
   }
   const timer = setInterval(() => {
-    for (let dueMs = startedAtMs + asked.length / perSecond * 1_000; dueMs <= performance.now(); dueMs = startedAtMs + asked.length / perSecond * 1_000) {
+    for (
+      let dueMs = startedAtMs + (asked.length / perSecond) * 1_000;
+      dueMs <= performance.now();
+      dueMs = startedAtMs + (asked.length / perSecond) * 1_000
+    ) {
       lateMs.push(performance.now() - dueMs)
-      asked.push(ask(nextRange()).catch((error: unknown) => { problem ??= error }))
+      asked.push(
+        ask(nextRange()).catch((error: unknown) => {
+          problem ??= error
+        })
+      )
     }
   }, TICK_MS)
-  signal.addEventListener('abort', () => { clearInterval(timer) }, { once: true })
+  signal.addEventListener(
+    'abort',
+    () => {
+      clearInterval(timer)
+    },
+    { once: true }
+  )
 
   return {
     async end() {
@@ -61,7 +84,13 @@ export function assertRight(range: Range, text: string, ledger: Ledger): void {
   const expected = ledger.sum(range.fromMs, range.toMs)
   for (const name of ['default', 'fallback'] as const) {
     const [{ requests, cents }, own] = [totalsOf(answered[name], 'the summary'), expected[name]]
-    const isRight = range.toMs === Infinity ? requests >= own.requests && cents >= own.cents : requests === own.requests && cents === own.cents
-    if (!isRight) throw new BooksError(`${pathOf(range)}: ${name} should have ${own.requests} payments for ${own.cents / 100}, the answer was ${text}`)
+    const isRight =
+      range.toMs === Infinity
+        ? requests >= own.requests && cents >= own.cents
+        : requests === own.requests && cents === own.cents
+    if (!isRight)
+      throw new BooksError(
+        `${pathOf(range)}: ${name} should have ${own.requests} payments for ${own.cents / 100}, the answer was ${text}`
+      )
   }
 }

@@ -6,7 +6,12 @@ import type { Summaries } from './result.ts'
 export function summariesOf(answers: readonly Answer[], lateMs: readonly number[]): Summaries {
   const of = (name: RangeName) => {
     const latencies = ascending(answers.filter(({ range }) => range.name === name).map(({ latencyMs }) => latencyMs))
-    return { asked: latencies.length, p50Ms: quantile(latencies, 0.5), p99Ms: quantile(latencies, 0.99), maxMs: quantile(latencies, 1) }
+    return {
+      asked: latencies.length,
+      p50Ms: quantile(latencies, 0.5),
+      p99Ms: quantile(latencies, 0.99),
+      maxMs: quantile(latencies, 1)
+    }
   }
   return {
     ranges: Object.fromEntries(RANGES.map(name => [name, of(name)])) as Summaries['ranges'],

@@ -1,4 +1,5 @@
-// The payments that the benchmark puts into Redis, all known by their number, and their exact sums, kept apart from the pipeline. Pure.
+// The payments that the benchmark puts into Redis, all known by their number, and their exact sums, kept apart from the
+// pipeline. Pure.
 import type { ProcessorName } from '../../../shared/payment.ts'
 import type { Totals } from '../../k6/books.ts'
 
@@ -26,9 +27,10 @@ export type Ledger = {
 /** Payments spread evenly over the 30 days before `endMs`, with amounts from 0.01 to 999.99. */
 export function createLedger(count: number, endMs: number): Ledger {
   const startMs = endMs - SPAN_MS
-  const timeMsOf = (index: number) => startMs + Math.floor(index / count * SPAN_MS)
-  const centsOf = (index: number) => 1 + (index * 7_919) % 99_999
-  const processorOf = (index: number): ProcessorName => Math.floor(index / RUN_LENGTH) % ROWS_TO_FALLBACK === 0 ? 'fallback' : 'default'
+  const timeMsOf = (index: number) => startMs + Math.floor((index / count) * SPAN_MS)
+  const centsOf = (index: number) => 1 + ((index * 7_919) % 99_999)
+  const processorOf = (index: number): ProcessorName =>
+    Math.floor(index / RUN_LENGTH) % ROWS_TO_FALLBACK === 0 ? 'fallback' : 'default'
 
   const rowCount = Math.ceil(count / RUN_LENGTH)
   /** Of each processor: the cents of all rows before one. */
@@ -53,7 +55,10 @@ export function createLedger(count: number, endMs: number): Ledger {
   /** Of all payments before a number. */
   const sumBefore = (end: number) => {
     const row = Math.floor(end / RUN_LENGTH)
-    const upTo = (name: ProcessorName): Totals => ({ requests: requestsBefore[name][row] ?? NaN, cents: before[name][row] ?? NaN })
+    const upTo = (name: ProcessorName): Totals => ({
+      requests: requestsBefore[name][row] ?? NaN,
+      cents: before[name][row] ?? NaN
+    })
     const totals = { default: upTo('default'), fallback: upTo('fallback') }
     add(totals, row * RUN_LENGTH, end)
     return totals
@@ -69,11 +74,17 @@ export function createLedger(count: number, endMs: number): Ledger {
     return low
   }
   return {
-    count, startMs, endMs, timeMsOf, centsOf, processorOf,
+    count,
+    startMs,
+    endMs,
+    timeMsOf,
+    centsOf,
+    processorOf,
     sum(fromMs, toMs) {
       const [until, from] = [sumBefore(firstFrom(toMs + 1)), sumBefore(firstFrom(fromMs))]
       const between = (name: ProcessorName): Totals => ({
-        requests: until[name].requests - from[name].requests, cents: until[name].cents - from[name].cents
+        requests: until[name].requests - from[name].requests,
+        cents: until[name].cents - from[name].cents
       })
       return { default: between('default'), fallback: between('fallback') }
     }

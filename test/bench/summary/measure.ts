@@ -56,19 +56,30 @@ export async function measureSummary(settings: SummarySettings, tools: Tools): P
       return accepting
     }
     for (let number = 1; number <= settings.runCount; number += 1) {
-      const { summaries: alone, microsByService: aloneMicrosByService } = await ask(bench, () => sleep(seconds * 1_000, undefined, { signal }))
+      const { summaries: alone, microsByService: aloneMicrosByService } = await ask(bench, () =>
+        sleep(seconds * 1_000, undefined, { signal })
+      )
       const accepting = await accept()
       const { summaries: beside, result: acceptingBeside } = await ask(bench, accept)
       rounds.push({ alone, aloneMicrosByService, accepting, acceptingBeside, beside })
-      say(`  round ${number} of ${settings.runCount}: summaries p99 ${alone.ranges['30 days'].p99Ms.toFixed(2)} ms over 30 days; `
-        + `accept p99 ${accepting.p99Ms.toFixed(2)} ms, beside summaries ${acceptingBeside.p99Ms.toFixed(2)} ms`)
+      say(
+        `  round ${number} of ${settings.runCount}: summaries p99 ${alone.ranges['30 days'].p99Ms.toFixed(2)} ms over 30 days; ` +
+          `accept p99 ${accepting.p99Ms.toFixed(2)} ms, beside summaries ${acceptingBeside.p99Ms.toFixed(2)} ms`
+      )
     }
     await system.assertAlive()
     await checkBooks(bench, acceptedCount)
 
     const usedBytes = (await pipeline.info()).usedBytes - emptyBytes
     const { fieldCount: idCount, bytes: idBytes } = await deleteHashes(pipeline, pipeline.keys.idsPattern)
-    return { payments, rate, seconds, filledPerSecond, memory: { usedBytes, idCount, idBytes, totalsBytes: usedBytes - idBytes }, rounds }
+    return {
+      payments,
+      rate,
+      seconds,
+      filledPerSecond,
+      memory: { usedBytes, idCount, idBytes, totalsBytes: usedBytes - idBytes },
+      rounds
+    }
   } finally {
     // An open connection would keep the process alive.
     pipeline?.redis.disconnect()
@@ -78,7 +89,8 @@ export async function measureSummary(settings: SummarySettings, tools: Tools): P
 
 /** Asks for summaries as long as something else goes on. */
 async function ask<Result>(
-  { system, ledger, nextRange, signal }: Bench, meanwhile: () => Promise<Result>
+  { system, ledger, nextRange, signal }: Bench,
+  meanwhile: () => Promise<Result>
 ): Promise<{ summaries: Summaries; microsByService: ByService; result: Result }> {
   const ending = new AbortController()
   const before = mapServices(name => system.services[name].cpuMicros())
@@ -93,12 +105,18 @@ async function ask<Result>(
   }
 }
 
-async function measureAccepting({ system, settings: { ratePerSecond, seconds }, tool, signal }: Bench): Promise<{ accepting: Accepting; accepted: number }> {
+async function measureAccepting({
+  system,
+  settings: { ratePerSecond, seconds },
+  tool,
+  signal
+}: Bench): Promise<{ accepting: Accepting; accepted: number }> {
   const load = startLoad(tool, system.url, ratePerSecond, LEAD_SECONDS + seconds, signal)
   const begin = { wallMicros: (Date.now() + LEAD_SECONDS * 1_000) * 1_000 }
   const requests = await load.requests
   const accepted = requests.filter(isAccepted).length
-  if (accepted < requests.length) throw new Error(`${requests.length - accepted} of ${requests.length} payments were not accepted`)
+  if (accepted < requests.length)
+    throw new Error(`${requests.length - accepted} of ${requests.length} payments were not accepted`)
   return { accepting: acceptingBetween(begin, { wallMicros: Infinity }, requests), accepted }
 }
 
@@ -112,7 +130,9 @@ async function checkBooks({ system: { url, processorUrls }, ledger }: Bench, acc
   }
   const objections = differences(processors, backend)
   if (requestsIn(backend) !== ledger.count + acceptedCount) {
-    objections.push(`${ledger.count} and ${acceptedCount} payments were accepted, and ${requestsIn(backend)} for ${centsIn(backend) / 100} are settled`)
+    objections.push(
+      `${ledger.count} and ${acceptedCount} payments were accepted, and ${requestsIn(backend)} for ${centsIn(backend) / 100} are settled`
+    )
   }
   if (objections.length > 0) throw new BooksError(objections.join('; '))
 }

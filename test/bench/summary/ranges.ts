@@ -7,8 +7,8 @@ export type RangeName = (typeof RANGES)[number]
 export type Range = { name: RangeName; fromMs: number; toMs: number }
 
 /**
- * The ranges by turns: everything; 30 days that begin and end at an odd millisecond; 15 s that do; any two times. All but the first lie
- * before what arrives while they are asked.
+ * The ranges by turns: everything; 30 days that begin and end at an odd millisecond; 15 s that do; any two times. All
+ * but the first lie before what arrives while they are asked.
  * @param random from 0 to below 1
  */
 export function createRanges({ startMs, endMs }: Ledger, random: () => number): () => Range {

@@ -1,4 +1,5 @@
-// npm run bench:summary: summaries over 30 days of payments, alone and under load, and what those payments take in Redis.
+// npm run bench:summary: summaries over 30 days of payments, alone and under load, and what those payments take in
+// Redis.
 import { shown } from '../../k6/command-line.ts'
 import { EXIT_CODES, resultsPath, runCommand } from '../command.ts'
 import { readSummarySettings } from './arguments.ts'
@@ -26,4 +27,10 @@ bytes        what Redis's used memory grew by; of the ids, what it shrinks by wh
 
 ${EXIT_CODES}`
 
-await runCommand({ name: 'summary', usage, readSettings: readSummarySettings, measure: measureSummary, render: renderSummaryFigures })
+await runCommand({
+  name: 'summary',
+  usage,
+  readSettings: readSummarySettings,
+  measure: measureSummary,
+  render: renderSummaryFigures
+})

@@ -53,12 +53,26 @@ export function renderLoad(report: Report): string {
     indented(renderTable(HEADER, cells(report.rows)).split('\n')),
     indented(remarks),
     indented(verdict(report))
-  ].filter(lines => lines.length > 0).map(lines => lines.join('\n')).join('\n\n')
+  ]
+    .filter(lines => lines.length > 0)
+    .map(lines => lines.join('\n'))
+    .join('\n\n')
 }
 
 const HEADER = [
-  '', 'rate/s', 'offered', 'dropped', 'accepted', 'failed', 'p50 ms', 'p99 ms', 'max ms',
-  'default', 'fallback', 'unsettled', 'summary ms'
+  '',
+  'rate/s',
+  'offered',
+  'dropped',
+  'accepted',
+  'failed',
+  'p50 ms',
+  'p99 ms',
+  'max ms',
+  'default',
+  'fallback',
+  'unsettled',
+  'summary ms'
 ]
 
 function cells(rows: Row[]): string[][] {
@@ -67,16 +81,28 @@ function cells(rows: Row[]): string[][] {
   return rows.map(row => {
     const { settled } = row
     acceptedSoFar += row.accepted
-    const books = settled === undefined ? ['-', '-', '-'] : [
-      count(settled.default - before.default),
-      count(settled.fallback - before.fallback),
-      // A payment may be settled before its answer is counted.
-      count(Math.max(0, acceptedSoFar - settled.default - settled.fallback))
-    ]
+    const books =
+      settled === undefined
+        ? ['-', '-', '-']
+        : [
+            count(settled.default - before.default),
+            count(settled.fallback - before.fallback),
+            // A payment may be settled before its answer is counted.
+            count(Math.max(0, acceptedSoFar - settled.default - settled.fallback))
+          ]
     before = settled ?? before
     return [
-      row.name, count(row.rate), count(row.offered), count(row.dropped), count(row.accepted),
-      count(row.offered - row.accepted), ms(row.p50Ms), ms(row.p99Ms), ms(row.maxMs), ...books, ms(row.summaryMs)
+      row.name,
+      count(row.rate),
+      count(row.offered),
+      count(row.dropped),
+      count(row.accepted),
+      count(row.offered - row.accepted),
+      ms(row.p50Ms),
+      ms(row.p99Ms),
+      ms(row.maxMs),
+      ...books,
+      ms(row.summaryMs)
     ]
   })
 }
@@ -85,8 +111,8 @@ function failures({ rows, accepted, refused }: Report): string[] {
   const failed = sum(rows, row => row.offered) - accepted
   if (failed === 0) return []
   return [
-    `FAILED: ${count(failed)} payments, of them ${count(refused)} refused with a 4xx; the other `
-      + `${count(failed - refused)} got a 5xx or no answer`,
+    `FAILED: ${count(failed)} payments, of them ${count(refused)} refused with a 4xx; the other ` +
+      `${count(failed - refused)} got a 5xx or no answer`,
     'and may be settled all the same.'
   ]
 }
@@ -126,8 +152,9 @@ export function verdict(given: Verdict): string[] {
   if (objections.length > 0) return ['BOOKS WRONG:', ...objections.map(text => `  ${text}`)]
   if (given.accepted === 0) return ['NOTHING ACCEPTED: the books are equal, but that proves nothing.']
   const [settled, amount] = [requestsIn(given.processors), money(centsIn(given.processors) / 100)]
-  const equal = `BOOKS EQUAL to the cent: ${count(given.accepted)} payments accepted, ${count(settled)} settled for `
-    + `${amount}, and the backend says the same.`
+  const equal =
+    `BOOKS EQUAL to the cent: ${count(given.accepted)} payments accepted, ${count(settled)} settled for ` +
+    `${amount}, and the backend says the same.`
   // Below 0 only when payments had no definite answer: otherwise beyond is what owed is, with the sign changed.
   if (given.owed === 0) return [equal]
   return [equal, `Among the settled are ${count(-given.owed)} of the failed payments that got no definite answer.`]

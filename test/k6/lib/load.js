@@ -44,27 +44,38 @@ export function createLoad(title, phases, readEveryMs = Infinity) {
   const indexById = Object.fromEntries(phases.map((phase, index) => [id(phase), index]))
   const books = createBooksMetrics()
 
-  const scenarios = Object.fromEntries(phases.map((phase, index) => [id(phase), {
-    executor: 'constant-arrival-rate',
-    exec: 'payment',
-    rate: phase.rate,
-    timeUnit: '1s',
-    startTime: `${startMsOf(index)}ms`,
-    duration: `${phase.seconds}s`,
-    // All from the start: k6 drops what it has to start a user for.
-    preAllocatedVUs: givenUsers || Math.max(20, Math.ceil(phase.rate / 2)),
-    gracefulStop: `${GRACE_MS}ms`
-  }]))
-  const thresholds = Object.fromEntries(phases.map(phase => [
-    // Always met: k6 counts by scenario only what has a threshold.
-    `dropped_iterations{scenario:${id(phase)}}`, ['count>=0']
-  ]))
+  const scenarios = Object.fromEntries(
+    phases.map((phase, index) => [
+      id(phase),
+      {
+        executor: 'constant-arrival-rate',
+        exec: 'payment',
+        rate: phase.rate,
+        timeUnit: '1s',
+        startTime: `${startMsOf(index)}ms`,
+        duration: `${phase.seconds}s`,
+        // All from the start: k6 drops what it has to start a user for.
+        preAllocatedVUs: givenUsers || Math.max(20, Math.ceil(phase.rate / 2)),
+        gracefulStop: `${GRACE_MS}ms`
+      }
+    ])
+  )
+  const thresholds = Object.fromEntries(
+    phases.map(phase => [
+      // Always met: k6 counts by scenario only what has a threshold.
+      `dropped_iterations{scenario:${id(phase)}}`,
+      ['count>=0']
+    ])
+  )
 
   const options = {
     scenarios: {
       ...scenarios,
       observer: {
-        executor: 'per-vu-iterations', exec: 'observe', vus: 1, iterations: 1,
+        executor: 'per-vu-iterations',
+        exec: 'observe',
+        vus: 1,
+        iterations: 1,
         maxDuration: `${loadMs + GRACE_MS + WATCH_MAX_MS + settleMs}ms`
       }
     },
@@ -124,8 +135,13 @@ export function createLoad(title, phases, readEveryMs = Infinity) {
       const processors = added(now.processors, start.processors)
       const backend = added(now.backend, start.backend)
       const reading = {
-        atMs: Date.now() - startMs, completed, settled: requestsIn(processors), settledCents: centsIn(processors),
-        processors, backend, summaryMs: responses.backend.timings.duration
+        atMs: Date.now() - startMs,
+        completed,
+        settled: requestsIn(processors),
+        settledCents: centsIn(processors),
+        processors,
+        backend,
+        summaryMs: responses.backend.timings.duration
       }
       readings.push(reading)
       return reading
@@ -172,8 +188,8 @@ export function createLoad(title, phases, readEveryMs = Infinity) {
       last = reading
       // The observer is the one user that is left.
       const hasEnded = exec.instance.vusActive <= 1
-      const isComplete = reading.settled >= reading.completed
-        && differences(reading.processors, reading.backend).length === 0
+      const isComplete =
+        reading.settled >= reading.completed && differences(reading.processors, reading.backend).length === 0
       if (hasEnded && Date.now() - changedMs >= (isComplete ? QUIET_MS : settleMs)) return last
     }
     console.warn(`the books still change ${WATCH_MAX_MS / 60_000} minutes after the load; compared as they are`)
@@ -215,16 +231,24 @@ export function createLoad(title, phases, readEveryMs = Infinity) {
         p99Ms: value(`answer_ms_${number}`, 'p(99)'),
         maxMs: value(`answer_ms_${number}`, 'max'),
         // How the books stood when the phase was over.
-        settled: isOver ? { default: total(`settled_default_${number}`), fallback: total(`settled_fallback_${number}`) }
+        settled: isOver
+          ? { default: total(`settled_default_${number}`), fallback: total(`settled_fallback_${number}`) }
           : undefined,
         summaryMs: value(`summary_ms_${number}`, 'max')
       }
     })
     // Nothing was offered: setup() has said why. Zeros in a table would look like a result.
     if (rows.every(({ offered }) => offered === 0)) return { stdout: '' }
-    const totals = side => Object.fromEntries(NAMES.map(name => [name, {
-      requests: total(`${side}_${name}_requests`), cents: total(`${side}_${name}_cents`)
-    }]))
+    const totals = side =>
+      Object.fromEntries(
+        NAMES.map(name => [
+          name,
+          {
+            requests: total(`${side}_${name}_requests`),
+            cents: total(`${side}_${name}_cents`)
+          }
+        ])
+      )
     return {
       stdout: `\n${renderLoad({
         title,
@@ -276,9 +300,16 @@ function createPhaseMetrics(number) {
 }
 
 function createBooksMetrics() {
-  const totals = side => Object.fromEntries(NAMES.map(name => [name, {
-    requests: new Counter(`${side}_${name}_requests`), cents: new Counter(`${side}_${name}_cents`)
-  }]))
+  const totals = side =>
+    Object.fromEntries(
+      NAMES.map(name => [
+        name,
+        {
+          requests: new Counter(`${side}_${name}_requests`),
+          cents: new Counter(`${side}_${name}_cents`)
+        }
+      ])
+    )
   return {
     accepted: new Counter('payments_accepted'),
     // Answered with 4xx: those must not be settled. What got 5xx or no answer may be.

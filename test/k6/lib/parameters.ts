@@ -6,7 +6,11 @@ type Environment = Record<string, string | undefined>
 
 /** @throws Error that names the parameter */
 export function readWholeNumber(
-  environment: Environment, name: string, fallback: number, min: number, max: number
+  environment: Environment,
+  name: string,
+  fallback: number,
+  min: number,
+  max: number
 ): number {
   const text = environment[name]
   return text === undefined || text === '' ? fallback : wholeNumber(numberFrom(text), name, min, max)
@@ -14,7 +18,12 @@ export function readWholeNumber(
 
 /** Separated by commas, at least one. @throws Error that names the parameter */
 export function readWholeNumbers(
-  environment: Environment, name: string, fallback: number[], min: number, max: number, countMax: number
+  environment: Environment,
+  name: string,
+  fallback: number[],
+  min: number,
+  max: number,
+  countMax: number
 ): number[] {
   const text = environment[name]
   if (text === undefined || text === '') return fallback

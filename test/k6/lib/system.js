@@ -22,7 +22,8 @@ const BOOKS_TIMEOUT_MS = 5_000
 export function postPayment(cents) {
   const body = JSON.stringify({ correlationId: globalThis.crypto.randomUUID(), amount: cents / 100 })
   return http.post(`${backendUrl}/payments`, body, {
-    headers: { 'Content-Type': 'application/json' }, timeout: PAYMENT_TIMEOUT_MS
+    headers: { 'Content-Type': 'application/json' },
+    timeout: PAYMENT_TIMEOUT_MS
   })
 }
 
@@ -57,16 +58,21 @@ export function askForBooks(range = '', timeoutMs = BOOKS_TIMEOUT_MS) {
 export function readBooks(responses) {
   const { backend } = responses
   if (!isSuccess(backend)) {
-    throw new Error(`the backend at ${backendUrl} does not tell its books (${describe(backend)}): `
-      + 'start it, or name another one with -e BACKEND_URL=…')
+    throw new Error(
+      `the backend at ${backendUrl} does not tell its books (${describe(backend)}): ` +
+        'start it, or name another one with -e BACKEND_URL=…'
+    )
   }
   for (const name of NAMES) {
     if (isSuccess(responses[name])) continue
-    const advice = responses[name].status === 401
-      ? 'give its X-Rinha-Token with -e TOKEN=…'
-      : `name the backend's ${name} processor with -e ${name.toUpperCase()}_PROCESSOR_URL=…`
-    throw new Error(`the ${name} processor at ${processorUrls[name]} does not tell its books `
-      + `(${describe(responses[name])}), and without them the backend's can't be checked: ${advice}`)
+    const advice =
+      responses[name].status === 401
+        ? 'give its X-Rinha-Token with -e TOKEN=…'
+        : `name the backend's ${name} processor with -e ${name.toUpperCase()}_PROCESSOR_URL=…`
+    throw new Error(
+      `the ${name} processor at ${processorUrls[name]} does not tell its books ` +
+        `(${describe(responses[name])}), and without them the backend's can't be checked: ${advice}`
+    )
   }
   const ours = parse(backend)
   return {

@@ -1,8 +1,18 @@
-// The images that ours are built on. Where no image registry can be reached, stand-ins are made of Debian's packages under
-// the same names, so that the very same Dockerfile and compose files are tested: Debian 13 with redis-server 8.0, HAProxy
+// The images that ours are built on. Where no image registry can be reached, stand-ins are made of Debian's packages
+// under the same names, so that the very same Dockerfile and compose files are tested: Debian 13 with redis-server 8.0,
+// HAProxy
 // 3.0, and the Node 22 that this project's npm packages bring along.
 import { spawn } from 'node:child_process'
-import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { command, succeeds } from './command.ts'
@@ -32,7 +42,8 @@ RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm && groupadd 
 export function baseImages(): string[] {
   const read = (path: string) => readFileSync(join(repository, path), 'utf8')
   const named = [
-    ...read('compose/docker-compose.yml').matchAll(/^\s+image: (\S+:\S+)$/gm), ...read('compose/Dockerfile').matchAll(/^ARG NODE_IMAGE=(\S+)$/gm)
+    ...read('compose/docker-compose.yml').matchAll(/^\s+image: (\S+:\S+)$/gm),
+    ...read('compose/Dockerfile').matchAll(/^ARG NODE_IMAGE=(\S+)$/gm)
   ]
   return named.map(([, name]) => name ?? '')
 }
@@ -41,18 +52,39 @@ export function baseImages(): string[] {
  * Makes sure that every base image is there: pulled, or else a stand-in.
  * @throws NoEngineError when neither can be had
  */
-export async function ensureBaseImages(engine: Engine, say: (line: string) => void, signal?: AbortSignal): Promise<void> {
+export async function ensureBaseImages(
+  engine: Engine,
+  say: (line: string) => void,
+  signal?: AbortSignal
+): Promise<void> {
   for (const image of baseImages()) {
-    if (await engine.docker(['image', 'inspect', image]).then(() => true, () => false)) continue
+    if (
+      await engine.docker(['image', 'inspect', image]).then(
+        () => true,
+        () => false
+      )
+    )
+      continue
     say(`pulling ${image}`)
-    const pulling = AbortSignal.any([AbortSignal.timeout(PULL_WITHIN_MS), ...signal === undefined ? [] : [signal]])
-    if (await engine.docker(['pull', image], { signal: pulling }).then(() => true, () => false)) continue
+    const pulling = AbortSignal.any([AbortSignal.timeout(PULL_WITHIN_MS), ...(signal === undefined ? [] : [signal])])
+    if (
+      await engine.docker(['pull', image], { signal: pulling }).then(
+        () => true,
+        () => false
+      )
+    )
+      continue
     signal?.throwIfAborted()
     await makeStandIn(engine, image, say, signal)
   }
 }
 
-async function makeStandIn(engine: Engine, image: string, say: (line: string) => void, signal?: AbortSignal): Promise<void> {
+async function makeStandIn(
+  engine: Engine,
+  image: string,
+  say: (line: string) => void,
+  signal?: AbortSignal
+): Promise<void> {
   const [kind = ''] = image.split(':')
   const recipe = STAND_INS[kind]
   if (recipe === undefined) throw new NoEngineError(`${image} can't be pulled, and there is no stand-in for it`)
@@ -79,21 +111,32 @@ async function addNode(folder: string): Promise<void> {
 
 async function ensureDebian(engine: Engine, say: (line: string) => void, signal?: AbortSignal): Promise<string> {
   const image = 'debian-stand-in:13'
-  if (await engine.docker(['image', 'inspect', image]).then(() => true, () => false)) return image
-  if (!await succeeds(['sh', '-c', 'command -v debootstrap']) || !existsSync('/etc/debian_version')) {
-    throw new NoEngineError('no image registry can be reached, and stand-ins for the base images want Debian with debootstrap')
+  if (
+    await engine.docker(['image', 'inspect', image]).then(
+      () => true,
+      () => false
+    )
+  )
+    return image
+  if (!(await succeeds(['sh', '-c', 'command -v debootstrap'])) || !existsSync('/etc/debian_version')) {
+    throw new NoEngineError(
+      'no image registry can be reached, and stand-ins for the base images want Debian with debootstrap'
+    )
   }
   say('no image registry within reach: making a minimal Debian 13, about 30 s')
   const folder = mkdtempSync(join(tmpdir(), 'debian-'))
   try {
-    await command(['debootstrap', '--variant=minbase', '--include=ca-certificates', 'trixie', folder], signal && { signal })
+    await command(
+      ['debootstrap', '--variant=minbase', '--include=ca-certificates', 'trixie', folder],
+      signal && { signal }
+    )
     // As slim as the official slim images.
     for (const path of ['var/cache/apt', 'var/lib/apt/lists', 'usr/share/doc', 'usr/share/man', 'usr/share/locale']) {
       rmSync(join(folder, path), { recursive: true, force: true })
     }
     const packing = spawn('tar', ['-C', folder, '-c', '.'], { stdio: ['ignore', 'pipe', 'inherit'] })
     const path = 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-    await engine.docker(['import', '--change', path, '-', image], { input: packing.stdout, ...signal && { signal } })
+    await engine.docker(['import', '--change', path, '-', image], { input: packing.stdout, ...(signal && { signal }) })
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -22,11 +22,15 @@ export async function command(words: readonly string[], options: CommandOptions 
     // In a group of its own: Ctrl-C in the terminal is for us, who then clean up with more commands.
     detached: true
   })
-  const stop = () => { child.kill('SIGTERM') }
+  const stop = () => {
+    child.kill('SIGTERM')
+  }
   options.signal?.addEventListener('abort', stop, { once: true })
   let stdout = ''
   let output = ''
-  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => { stdout += chunk })
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    stdout += chunk
+  })
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (chunk: string) => {
       output = (output + chunk).slice(-20_000)
@@ -51,5 +55,8 @@ export async function command(words: readonly string[], options: CommandOptions 
 }
 
 export async function succeeds(words: readonly string[], options: CommandOptions = {}): Promise<boolean> {
-  return await command(words, options).then(() => true, () => false)
+  return await command(words, options).then(
+    () => true,
+    () => false
+  )
 }

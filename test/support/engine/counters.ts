@@ -20,7 +20,10 @@ export type CounterReader = { read: () => Counters }
  */
 export function openCounters(pid: number): CounterReader | undefined {
   try {
-    const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim().split('\n').map(line => line.split(':'))
+    const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
+      .trim()
+      .split('\n')
+      .map(line => line.split(':'))
     const unified = lines.find(([id]) => id === '0')?.[2]
     const folderOf = (controller: string) => {
       const path = lines.find(([, names]) => names?.split(',').includes(controller))?.[2]
@@ -28,7 +31,9 @@ export function openCounters(pid: number): CounterReader | undefined {
     }
     const [cpu, cpuacct, memory] = [folderOf('cpu'), folderOf('cpuacct'), folderOf('memory')]
     const isV1 = cpu !== undefined && cpuacct !== undefined && memory !== undefined
-    const reader = isV1 ? { read: () => readV1(cpu, cpuacct, memory) } : { read: () => readV2(`/sys/fs/cgroup${unified ?? ''}`) }
+    const reader = isV1
+      ? { read: () => readV1(cpu, cpuacct, memory) }
+      : { read: () => readV2(`/sys/fs/cgroup${unified ?? ''}`) }
     reader.read()
     return reader
   } catch {
@@ -43,8 +48,10 @@ function readV1(cpu: string, cpuacct: string, memory: string): Counters {
     cpuMicros: Number(readFileSync(`${cpuacct}/cpuacct.usage`, 'utf8')) / 1_000,
     throttledMicros: need(cpuStat, 'throttled_time') / 1_000,
     throttledPeriods: need(cpuStat, 'nr_throttled'),
-    memoryBytes: Number(readFileSync(`${memory}/memory.usage_in_bytes`, 'utf8'))
-      - need(memoryStat, 'total_active_file') - need(memoryStat, 'total_inactive_file'),
+    memoryBytes:
+      Number(readFileSync(`${memory}/memory.usage_in_bytes`, 'utf8')) -
+      need(memoryStat, 'total_active_file') -
+      need(memoryStat, 'total_inactive_file'),
     oomKills: fields(`${memory}/memory.oom_control`).get('oom_kill') ?? 0
   }
 }
@@ -56,17 +63,25 @@ function readV2(folder: string): Counters {
     cpuMicros: need(cpuStat, 'usage_usec'),
     throttledMicros: cpuStat.get('throttled_usec') ?? 0,
     throttledPeriods: cpuStat.get('nr_throttled') ?? 0,
-    memoryBytes: Number(readFileSync(`${folder}/memory.current`, 'utf8')) - need(memoryStat, 'active_file') - need(memoryStat, 'inactive_file'),
+    memoryBytes:
+      Number(readFileSync(`${folder}/memory.current`, 'utf8')) -
+      need(memoryStat, 'active_file') -
+      need(memoryStat, 'inactive_file'),
     oomKills: need(fields(`${folder}/memory.events`), 'oom_kill')
   }
 }
 
 /** A file of "name number" lines. */
 function fields(path: string): Map<string, number> {
-  return new Map(readFileSync(path, 'utf8').trim().split('\n').map(line => {
-    const [name = '', value] = line.split(' ')
-    return [name, Number(value)]
-  }))
+  return new Map(
+    readFileSync(path, 'utf8')
+      .trim()
+      .split('\n')
+      .map(line => {
+        const [name = '', value] = line.split(' ')
+        return [name, Number(value)]
+      })
+  )
 }
 
 function need(values: Map<string, number>, name: string): number {

@@ -1,4 +1,5 @@
-// compose/docker-compose.yml, perhaps with a file over it, and compose/processors.yml, up and running under names and ports of their own.
+// compose/docker-compose.yml, perhaps with a file over it, and compose/processors.yml, up and running under names and
+// ports of their own.
 import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -37,37 +38,65 @@ export type Deployment = {
 /**
  * Builds, starts and waits until all is healthy; takes all down again when that fails.
  * @param environment for the compose files, e.g. { PURGE: 'open' }
- * @param overlay a compose file over docker-compose.yml, as a path from compose/; services that only this one has are not started
+ * @param overlay a compose file over docker-compose.yml, as a path from compose/; services that only this one has are
+ *   not started
  */
 export async function deploy(
-  engine: Engine, environment: Record<string, string>, say: (line: string) => void, signal?: AbortSignal, overlay?: string
+  engine: Engine,
+  environment: Record<string, string>,
+  say: (line: string) => void,
+  signal?: AbortSignal,
+  overlay?: string
 ): Promise<Deployment> {
   const name = `pipeline-${randomBytes(4).toString('hex')}`
   const [port, defaultPort, fallbackPort] = [await findFreePort(), await findFreePort(), await findFreePort()]
   const options = {
     environment: {
-      BIND_ADDRESS: '127.0.0.1', PORT: String(port),
-      DEFAULT_PROCESSOR_PORT: String(defaultPort), FALLBACK_PROCESSOR_PORT: String(fallbackPort), PROCESSOR_NETWORK: `${name}-processors`,
+      BIND_ADDRESS: '127.0.0.1',
+      PORT: String(port),
+      DEFAULT_PROCESSOR_PORT: String(defaultPort),
+      FALLBACK_PROCESSOR_PORT: String(fallbackPort),
+      PROCESSOR_NETWORK: `${name}-processors`,
       ...environment
     }
   }
-  const files = { pipeline: ['docker-compose.yml', ...overlay === undefined ? [] : [overlay]], processors: ['processors.yml'] }
-  const run = (project: 'pipeline' | 'processors', words: string[], stopWith?: AbortSignal, own = files[project]) => engine.compose([
-    '-p', project === 'pipeline' ? name : `${name}-processors`, ...own.flatMap(file => ['-f', join(folder, file)]), ...words
-  ], { ...options, ...stopWith && { signal: stopWith } })
+  const files = {
+    pipeline: ['docker-compose.yml', ...(overlay === undefined ? [] : [overlay])],
+    processors: ['processors.yml']
+  }
+  const run = (project: 'pipeline' | 'processors', words: string[], stopWith?: AbortSignal, own = files[project]) =>
+    engine.compose(
+      [
+        '-p',
+        project === 'pipeline' ? name : `${name}-processors`,
+        ...own.flatMap(file => ['-f', join(folder, file)]),
+        ...words
+      ],
+      { ...options, ...(stopWith && { signal: stopWith }) }
+    )
   // The network is the processors': it comes first and goes last.
   const down = async () => {
-    for (const project of ['pipeline', 'processors'] as const) await run(project, ['down', '--volumes', '--timeout', '10'])
+    for (const project of ['pipeline', 'processors'] as const)
+      await run(project, ['down', '--volumes', '--timeout', '10'])
   }
 
   let services: string[] = []
   const container = async (service: string): Promise<Container> => {
     const id = (await run('pipeline', ['ps', '-q', service])).trim()
-    const format = '{{.State.Pid}} {{.RestartCount}} {{.State.Running}} {{if .State.Health}}{{.State.Health.Status}}{{end}}'
-      + ' {{.HostConfig.NanoCpus}} {{.HostConfig.Memory}}'
-    const [pid, restarts, isRunning, health, nanoCpus, memory] = (await engine.docker(['inspect', '--format', format, id])).trim().split(' ')
+    const format =
+      '{{.State.Pid}} {{.RestartCount}} {{.State.Running}} {{if .State.Health}}{{.State.Health.Status}}{{end}}' +
+      ' {{.HostConfig.NanoCpus}} {{.HostConfig.Memory}}'
+    const [pid, restarts, isRunning, health, nanoCpus, memory] = (
+      await engine.docker(['inspect', '--format', format, id])
+    )
+      .trim()
+      .split(' ')
     return {
-      id, pid: Number(pid), restarts: Number(restarts), isRunning: isRunning === 'true', health: health === '' ? undefined : health,
+      id,
+      pid: Number(pid),
+      restarts: Number(restarts),
+      isRunning: isRunning === 'true',
+      health: health === '' ? undefined : health,
       limits: { cpus: Number(nanoCpus) / 1e9, memoryBytes: Number(memory) }
     }
   }
@@ -78,7 +107,10 @@ export async function deploy(
         const { health, isRunning } = await container(service)
         if (isRunning && (health === undefined || health === 'healthy')) break
         signal?.throwIfAborted()
-        if (performance.now() > deadlineMs) throw new Error(`${service} is ${isRunning ? health ?? 'running' : 'not running'} after ${HEALTHY_WITHIN_MS} ms`)
+        if (performance.now() > deadlineMs)
+          throw new Error(
+            `${service} is ${isRunning ? (health ?? 'running') : 'not running'} after ${HEALTHY_WITHIN_MS} ms`
+          )
         await sleep(500)
       }
     }
@@ -86,7 +118,9 @@ export async function deploy(
   const deployment: Deployment = {
     url: `http://127.0.0.1:${port}`,
     processorUrls: { default: `http://127.0.0.1:${defaultPort}`, fallback: `http://127.0.0.1:${fallbackPort}` },
-    get services() { return services },
+    get services() {
+      return services
+    },
     container,
     untilHealthy,
     logs: () => run('pipeline', ['logs', '--no-color']),
@@ -97,7 +131,7 @@ export async function deploy(
     for (const project of ['processors', 'pipeline'] as const) {
       say(`building and starting the ${project}`)
       await run(project, ['build'], signal)
-      await run(project, ['up', '--detach', ...project === 'pipeline' ? services : []], signal)
+      await run(project, ['up', '--detach', ...(project === 'pipeline' ? services : [])], signal)
     }
     say('waiting until all are healthy')
     await untilHealthy()
@@ -105,7 +139,10 @@ export async function deploy(
   } catch (error) {
     const logs = await deployment.logs().catch(() => '')
     await down()
-    if (signal?.aborted !== true) throw new Error(`the containers did not come up: ${(error as Error).message}\n${logs.slice(-4_000)}`, { cause: error })
+    if (signal?.aborted !== true)
+      throw new Error(`the containers did not come up: ${(error as Error).message}\n${logs.slice(-4_000)}`, {
+        cause: error
+      })
     throw error
   }
 }

@@ -1,4 +1,5 @@
-// The container engine that compose runs need: the one that runs already, or one of our own for as long as it is needed.
+// The container engine that compose runs need: the one that runs already, or one of our own for as long as it is
+// needed.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -44,32 +45,55 @@ export async function openEngine(signal?: AbortSignal): Promise<Engine> {
 async function describe(environment: Record<string, string>, close: () => Promise<void>): Promise<Engine> {
   const docker: Engine['docker'] = (words, options) =>
     command(['docker', ...words], { ...options, environment: { ...environment, ...options?.environment } })
-  const composeWords = await succeeds(['docker', 'compose', 'version']) ? ['docker', 'compose'] : ['docker-compose']
-  const compose: Engine['compose'] = (words, options) => command([...composeWords, ...words], {
-    ...options,
-    // The classic builder, which every engine has; 1.29 would otherwise look for BuildKit.
-    environment: { ...environment, ...options?.environment }
-  })
+  const composeWords = (await succeeds(['docker', 'compose', 'version'])) ? ['docker', 'compose'] : ['docker-compose']
+  const compose: Engine['compose'] = (words, options) =>
+    command([...composeWords, ...words], {
+      ...options,
+      // The classic builder, which every engine has; 1.29 would otherwise look for BuildKit.
+      environment: { ...environment, ...options?.environment }
+    })
   const engineVersion = (await docker(['version', '--format', '{{.Server.Version}}'])).trim()
   const composeVersion = (await compose(['version', '--short'])).trim()
-  return { docker, compose, environment, description: `Docker ${engineVersion}, ${composeWords.join(' ')} ${composeVersion}`, close }
+  return {
+    docker,
+    compose,
+    environment,
+    description: `Docker ${engineVersion}, ${composeWords.join(' ')} ${composeVersion}`,
+    close
+  }
 }
 
 async function startEngine(signal?: AbortSignal): Promise<{ socketPath: string; stop: () => Promise<void> }> {
-  if (process.getuid?.() !== 0) throw new NoEngineError('no container engine answers (docker info), and only root can start one')
+  if (process.getuid?.() !== 0)
+    throw new NoEngineError('no container engine answers (docker info), and only root can start one')
   mkdirSync(dataFolder, { recursive: true })
   // In /tmp, because the path of a socket is short.
   const folder = mkdtempSync(join(tmpdir(), 'engine-'))
   const socketPath = join(folder, 'docker.sock')
   const logPath = join(folder, 'dockerd.log')
   const log = openSync(logPath, 'w')
-  const child = spawn('dockerd', [
-    '--host', `unix://${socketPath}`, '--data-root', dataFolder, '--exec-root', join(folder, 'exec'),
-    '--pidfile', join(folder, 'dockerd.pid'), ...mtuOption()
-  ], { stdio: ['ignore', log, log], detached: true })
+  const child = spawn(
+    'dockerd',
+    [
+      '--host',
+      `unix://${socketPath}`,
+      '--data-root',
+      dataFolder,
+      '--exec-root',
+      join(folder, 'exec'),
+      '--pidfile',
+      join(folder, 'dockerd.pid'),
+      ...mtuOption()
+    ],
+    { stdio: ['ignore', log, log], detached: true }
+  )
   const hasExited = new Promise<void>(done => {
-    child.once('exit', () => { done() })
-    child.once('error', () => { done() })
+    child.once('exit', () => {
+      done()
+    })
+    child.once('error', () => {
+      done()
+    })
   })
   const stop = async () => {
     await end(child, hasExited)
@@ -77,7 +101,7 @@ async function startEngine(signal?: AbortSignal): Promise<{ socketPath: string; 
   }
 
   const deadlineMs = performance.now() + READY_WITHIN_MS
-  while (!await succeeds(['docker', 'info'], { environment: { DOCKER_HOST: `unix://${socketPath}` } })) {
+  while (!(await succeeds(['docker', 'info'], { environment: { DOCKER_HOST: `unix://${socketPath}` } }))) {
     const isOver = child.exitCode !== null || child.pid === undefined
     if (!isOver && signal?.aborted !== true && performance.now() < deadlineMs) {
       await sleep(200)
@@ -86,7 +110,9 @@ async function startEngine(signal?: AbortSignal): Promise<{ socketPath: string; 
     const lines = readFileSync(logPath, 'utf8').trimEnd().split('\n').slice(-15).join('\n')
     await stop()
     signal?.throwIfAborted()
-    throw new NoEngineError(`dockerd ${isOver ? 'ended at once' : `did not answer within ${READY_WITHIN_MS} ms`}:\n${lines}`)
+    throw new NoEngineError(
+      `dockerd ${isOver ? 'ended at once' : `did not answer within ${READY_WITHIN_MS} ms`}:\n${lines}`
+    )
   }
   return { socketPath, stop }
 }
@@ -100,7 +126,11 @@ async function end(child: ChildProcess, hasExited: Promise<void>): Promise<void>
 
 /** Bridges get this machine's own MTU: with a larger one, large packets would get lost without a word. */
 function mtuOption(): string[] {
-  const [device] = readFileSync('/proc/net/route', 'utf8').split('\n').slice(1)
-    .map(line => line.split('\t')).find(([, destination]) => destination === '00000000') ?? []
+  const [device] =
+    readFileSync('/proc/net/route', 'utf8')
+      .split('\n')
+      .slice(1)
+      .map(line => line.split('\t'))
+      .find(([, destination]) => destination === '00000000') ?? []
   return device === undefined ? [] : ['--mtu', readFileSync(`/sys/class/net/${device}/mtu`, 'utf8').trim()]
 }

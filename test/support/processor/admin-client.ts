@@ -72,7 +72,7 @@ export class ProcessorAdmin {
     const response = await fetch(this.url + path, {
       method,
       headers: { 'X-Rinha-Token': this.token },
-      ...body === undefined ? {} : { body: JSON.stringify(body) }
+      ...(body === undefined ? {} : { body: JSON.stringify(body) })
     })
     const text = await response.text()
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)

@@ -27,14 +27,16 @@
  *
  * `GET /admin/faults` answers the same shape, with `fired` (how many times so far) in each fault.
  */
-export type Fault = {
-  kind: 'reset' | 'silent' | 'garbage' | 'cut'
-  insert: boolean
-} | {
-  kind: 'status'
-  insert: false
-  status: number
-}
+export type Fault =
+  | {
+      kind: 'reset' | 'silent' | 'garbage' | 'cut'
+      insert: boolean
+    }
+  | {
+      kind: 'status'
+      insert: false
+      status: number
+    }
 export type FaultKind = Fault['kind']
 
 type When = { probability: number } | { next: number }
@@ -52,9 +54,11 @@ export class Faults {
     if (this.#rules.length === 0) return undefined
     const arrival = (this.#arrivals.get(paymentId) ?? 0) + 1
     this.#arrivals.set(paymentId, arrival)
-    const rule = this.#rules.find(({ when }, index) => 'next' in when
-      ? when.next > 0
-      : hash(`${this.#seed}/${index}/${paymentId}/${arrival}`) < when.probability * 2 ** 32)
+    const rule = this.#rules.find(({ when }, index) =>
+      'next' in when
+        ? when.next > 0
+        : hash(`${this.#seed}/${index}/${paymentId}/${arrival}`) < when.probability * 2 ** 32
+    )
     if (rule === undefined) return undefined
     rule.fired += 1
     if ('next' in rule.when) rule.when.next -= 1

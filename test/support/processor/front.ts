@@ -13,13 +13,18 @@ export async function startFront(host: string, port: number, modelPort: number):
   const sockets = new Set<Socket>()
   const server = createServer({ noDelay: true }, client => {
     const model = connect({ host: '127.0.0.1', port: modelPort, noDelay: true })
-    for (const [socket, other] of [[client, model], [model, client]] as const) {
+    for (const [socket, other] of [
+      [client, model],
+      [model, client]
+    ] as const) {
       sockets.add(socket)
       socket.on('close', () => {
         sockets.delete(socket)
         other.destroy()
       })
-      socket.on('error', () => { other.destroy() })
+      socket.on('error', () => {
+        other.destroy()
+      })
     }
     client.pipe(model)
     model.on('data', (bytes: Buffer) => {

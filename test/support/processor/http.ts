@@ -4,8 +4,16 @@ import type { HttpResponse } from 'uWebSockets.js'
 import type { Answer } from './processor.ts'
 
 const REASONS: Record<number, string> = {
-  200: 'OK', 204: 'No Content', 400: 'Bad Request', 401: 'Unauthorized', 404: 'Not Found', 409: 'Conflict',
-  413: 'Content Too Large', 422: 'Unprocessable Content', 429: 'Too Many Requests', 500: 'Internal Server Error'
+  200: 'OK',
+  204: 'No Content',
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  404: 'Not Found',
+  409: 'Conflict',
+  413: 'Content Too Large',
+  422: 'Unprocessable Content',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error'
 }
 const statusLine = (status: number) => `${status} ${REASONS[status] ?? 'Status'}`
 const STATUS_LINES = new Map(Array.from({ length: 600 }, (_, status) => [status, statusLine(status)]))
@@ -18,7 +26,9 @@ export const RESET_MARK = 'HTTP/1.1 000 reset'
 
 /** To be called first in every handler. */
 export function watchAbort(res: HttpResponse): void {
-  res.onAborted(() => { res.isGone = true })
+  res.onAborted(() => {
+    res.isGone = true
+  })
 }
 
 export function reply(res: HttpResponse, status: number, body = ''): void {
@@ -35,11 +45,20 @@ export function reply(res: HttpResponse, status: number, body = ''): void {
 /** Gives a payment's client its answer, or breaks its connection in the way that a fault wants. */
 export function deliver(res: HttpResponse, answer: Answer, hasFront: boolean): void {
   switch (answer.kind) {
-    case 'status': reply(res, answer.status, answer.body); break
-    case 'silent': break
-    case 'garbage': sendRaw(res, GARBAGE); break
-    case 'cut': sendRaw(res, HALF_REPLY); break
-    case 'reset': sendRaw(res, hasFront ? RESET_MARK.slice('HTTP/1.1 '.length) : undefined); break
+    case 'status':
+      reply(res, answer.status, answer.body)
+      break
+    case 'silent':
+      break
+    case 'garbage':
+      sendRaw(res, GARBAGE)
+      break
+    case 'cut':
+      sendRaw(res, HALF_REPLY)
+      break
+    case 'reset':
+      sendRaw(res, hasFront ? RESET_MARK.slice('HTTP/1.1 '.length) : undefined)
+      break
   }
 }
 
@@ -51,7 +70,10 @@ function sendRaw(res: HttpResponse, bytes: string | undefined): void {
   // Later, because within a handler everything is corked: close() would throw the bytes away unsent.
   setImmediate(() => {
     if (res.isGone === true) return
-    if (bytes !== undefined) res.cork(() => { res.writeStatus(bytes) })
+    if (bytes !== undefined)
+      res.cork(() => {
+        res.writeStatus(bytes)
+      })
     res.close()
   })
 }

@@ -21,11 +21,15 @@ export class Journal {
     // SIGKILL in the middle of a write leaves half a line, which nobody was told about.
     const completeBytes = text.lastIndexOf('\n') + 1
     ftruncateSync(this.#file, completeBytes)
-    text.slice(0, completeBytes).split('\n').slice(0, -1).forEach((line, index) => {
-      const [, id, cents, requestedAtMs] = LINE.exec(line) ?? []
-      if (id === undefined) throw new Error(`${path}:${index + 1} is not a booking: ${JSON.stringify(line)}`)
-      restore({ id, cents: Number(cents), requestedAtMs: Number(requestedAtMs) })
-    })
+    text
+      .slice(0, completeBytes)
+      .split('\n')
+      .slice(0, -1)
+      .forEach((line, index) => {
+        const [, id, cents, requestedAtMs] = LINE.exec(line) ?? []
+        if (id === undefined) throw new Error(`${path}:${index + 1} is not a booking: ${JSON.stringify(line)}`)
+        restore({ id, cents: Number(cents), requestedAtMs: Number(requestedAtMs) })
+      })
   }
 
   append({ id, cents, requestedAtMs }: StoredPayment): void {
@@ -37,7 +41,9 @@ export class Journal {
     this.#waiting.push(callback)
     if (this.#isScheduled) return
     this.#isScheduled = true
-    setImmediate(() => { this.flush() })
+    setImmediate(() => {
+      this.flush()
+    })
   }
 
   /** Writes now what is still to be written. */

@@ -31,7 +31,7 @@ export function parseObject(body: string): Record<string, unknown> | undefined {
   try {
     const parsed: unknown = JSON.parse(body)
     const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
-    return isObject ? parsed as Record<string, unknown> : undefined
+    return isObject ? (parsed as Record<string, unknown>) : undefined
   } catch {
     return undefined
   }

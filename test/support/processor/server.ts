@@ -26,12 +26,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     .post('/payments', res => {
       watchAbort(res)
       readBody(res, body => {
-        processor.pay(body, answer => { deliver(res, answer, hasFront) })
+        processor.pay(body, answer => {
+          deliver(res, answer, hasFront)
+        })
       })
     })
     .get('/payments/service-health', res => {
       watchAbort(res)
-      const isGranted = processor.askHealth(performance.now(), body => { reply(res, 200, body) })
+      const isGranted = processor.askHealth(performance.now(), body => {
+        reply(res, 200, body)
+      })
       if (!isGranted) reply(res, 429, '{"message":"too many requests"}')
     })
     .get('/payments/:id', (res, req) => {
@@ -67,8 +71,12 @@ function listen(app: ReturnType<typeof App>, host: string, port: number): Promis
   // Without this option a second process could listen on the same port, and each would get half of the requests.
   // The type declarations know it only for the form without host.
   const exclusivePort = 1
-  const listenExclusively = app.listen.bind(app) as unknown as
-    (host: string, port: number, options: number, done: (socket: us_listen_socket | false) => void) => void
+  const listenExclusively = app.listen.bind(app) as unknown as (
+    host: string,
+    port: number,
+    options: number,
+    done: (socket: us_listen_socket | false) => void
+  ) => void
   return new Promise((resolve, reject) => {
     listenExclusively(host, port, exclusivePort, socket => {
       if (socket === false) reject(new Error(`can't listen on ${host}:${port}: taken or not permitted`))

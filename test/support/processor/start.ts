@@ -37,7 +37,9 @@ export async function startProcessor(
   test.after(() => end('SIGKILL'))
 
   let problem = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => { problem += text })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    problem += text
+  })
   const lines = createInterface(child.stdout)
   const firstLine = once(lines, 'line') as Promise<[string]>
   // 'close' comes after the last of stderr, 'exit' may not.
