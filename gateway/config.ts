@@ -1,9 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
-import { address, integer, oneOf, optionalText, processName, type Rule, type Variable } from '../shared/config.ts'
+import { address, integer, oneOf, optionalText, type Rule, type Variable } from '../shared/config.ts'
 import { centsFromDecimal, CENTS_MAX, type Cents } from '../shared/money.ts'
-import { ID_RETENTION_HOURS } from '../shared/id-memory.ts'
-import { METRICS_LISTEN } from '../shared/watching/metrics/listen.ts'
-import { REDIS_URL } from '../shared/redis/connect.ts'
+import { ID_RETENTION_HOURS, type SERVICE_VARIABLES } from '../shared/variables.ts'
 
 const MAX_AMOUNT: Variable<Cents> = {
   name: 'MAX_AMOUNT',
@@ -27,35 +25,22 @@ function fee(name: string, standard: string, about: string): Variable<bigint> {
   }
 }
 
+/** A larger request body gets 413. A payment as clients write it has about 70 bytes. */
+export const BODY_BYTES_MAX = 4_096
+
+/** Payments of one gateway that wait for Redis at most; more get 503 at once. At 20,000/s half a second's. */
+export const WAITING_MAX = 10_000
+
 export const GATEWAY_VARIABLES = {
-  redisUrl: REDIS_URL,
   idRetentionHours: ID_RETENTION_HOURS,
-  gatewayName: processName(
-    'GATEWAY_NAME',
-    'What people read in the status; a random part is added. Unset: the host name.'
-  ),
   listen: address('LISTEN', { default: '127.0.0.1:8080', about: 'Where the gateway takes HTTP.' }),
   maxAmount: MAX_AMOUNT,
-  maxBodyBytes: integer('MAX_BODY_BYTES', {
-    default: 4_096,
-    min: 128,
-    max: 1_048_576,
-    unit: 'bytes',
-    about: 'The largest request body; a larger one gets 413.'
-  }),
   maxQueuedPayments: integer('MAX_QUEUED_PAYMENTS', {
     default: 2_000_000,
     min: 1,
     max: 100_000_000,
     unit: 'payments',
     about: 'Payments that Redis holds unsettled at most; more get 503. About 130 bytes of Redis memory each.'
-  }),
-  maxWaitingPayments: integer('MAX_WAITING_PAYMENTS', {
-    default: 10_000,
-    min: 1,
-    max: 1_000_000,
-    unit: 'payments',
-    about: 'Requests of one gateway that wait for Redis at most; more get 503 at once.'
   }),
   redisTimeoutMs: integer('REDIS_TIMEOUT_MS', {
     default: 2_000,
@@ -79,7 +64,6 @@ export const GATEWAY_VARIABLES = {
     'What the default processor keeps of a payment, for the money in the status; not more than FALLBACK_FEE.'
   ),
   fallbackFee: fee('FALLBACK_FEE', '0.15', 'The same for the fallback processor.'),
-  metricsListen: METRICS_LISTEN,
   purge: oneOf('PURGE', ['closed', 'open'], {
     default: 'closed',
     about: 'open lets POST /purge-payments empty queue and books; closed answers 404.'
@@ -94,7 +78,7 @@ export const GATEWAY_VARIABLES = {
   }
 }
 
-export const GATEWAY_RULES: readonly Rule<typeof GATEWAY_VARIABLES>[] = [
+export const GATEWAY_RULES: readonly Rule<typeof GATEWAY_VARIABLES & typeof SERVICE_VARIABLES>[] = [
   {
     between: ['listen', 'metricsListen'],
     // A unix socket of this name is taken for what a killed process left, and removed: clients would find nobody.

@@ -1,46 +1,31 @@
-import { createKeys } from '../shared/keys.ts'
-import { runService } from '../shared/lifecycle.ts'
-import { connectRedis, onceRedisAnswers } from '../shared/redis/connect.ts'
+import { onceRedisAnswers } from '../shared/redis/connect.ts'
 import { createFunctions } from '../shared/redis/functions.ts'
 import { adoptIdPeriods } from '../shared/redis/id-periods.ts'
-import { loadLibrary } from '../shared/redis/library.ts'
+import { purge } from '../shared/redis/purge.ts'
+import { runService } from '../shared/service.ts'
 import { weighMemory } from '../shared/watching/memory.ts'
 import { observe } from '../shared/watching/observe.ts'
-import { purge } from '../shared/redis/purge.ts'
-import { createReports } from '../shared/watching/reports.ts'
-import { watchProcess } from '../shared/watching/process-watch.ts'
-import { createIdentity, startReporter } from '../shared/watching/reporter.ts'
-import { GATEWAY_RULES, GATEWAY_VARIABLES } from './config.ts'
+import { BODY_BYTES_MAX, GATEWAY_RULES, GATEWAY_VARIABLES, WAITING_MAX } from './config.ts'
 import { createIntake } from './intake.ts'
-import { createGatewayReport } from './watching/report.ts'
 import { listen } from './server.ts'
+import { createTally } from './tally.ts'
+import { createGatewayReport } from './watching/report.ts'
 import { weighedSeldom } from './watching/status/memory.ts'
 import { createStatusSource } from './watching/status/source.ts'
-import { createTally } from './tally.ts'
 
 await runService({
   name: 'gateway',
   about: 'accepts payments over HTTP and queues them in Redis',
   variables: GATEWAY_VARIABLES,
   rules: GATEWAY_RULES,
-  async start(scope, config, log) {
-    const keys = createKeys()
-    const identity = createIdentity(config.gatewayName)
-    const redis = scope.own(await connectRedis(config.redisUrl, 'gateway', config.redisTimeoutMs, log), client =>
-      client.quit()
-    )
-    await onceRedisAnswers(() => loadLibrary(redis))
-
+  redis: config => ({ connectionName: 'gateway', replyTimeoutMs: config.redisTimeoutMs }),
+  async start({ config, scope, log, identity, watch, keys, redis, report, serveMetrics }) {
     const functions = createFunctions(redis, keys, config.idRetentionHours)
     await onceRedisAnswers(() => adoptIdPeriods(redis, keys))
     const tally = createTally()
-    const watch = watchProcess()
-    const report = createGatewayReport(identity, tally)
-    const makeReport = () => report(watch.read(performance.now()), performance.now())
-    const reporter = scope.own(
-      startReporter({ name: identity.name, reports: createReports(redis, keys), makeReport, log }),
-      running => running.stop()
-    )
+    const gatewayReport = createGatewayReport(identity, tally)
+    const reporter = report(figures => gatewayReport(figures, performance.now()))
+
     const memory = weighedSeldom(
       () => weighMemory(redis, keys),
       () => performance.now()
@@ -58,14 +43,13 @@ await runService({
       })
     )
     const statusBody = async () => (await status.read()).body
-
     // Loaded only where somebody may look at it: a gateway has little memory.
     const dashboard =
       config.dashboard === 'open' && config.status === 'open'
         ? (await import('./watching/dashboard/dashboard.ts')).createDashboard(status, log)
         : null
 
-    const limits = { queuedMax: config.maxQueuedPayments, waitingMax: config.maxWaitingPayments }
+    const limits = { queuedMax: config.maxQueuedPayments, waitingMax: WAITING_MAX }
     const server = await listen(config.listen, {
       intake: createIntake({ functions, limits, tally, log }),
       functions,
@@ -79,26 +63,20 @@ await runService({
         return redis.status === 'ready'
       },
       maxCents: config.maxAmount,
-      maxBodyBytes: config.maxBodyBytes,
+      maxBodyBytes: BODY_BYTES_MAX,
       log
     })
     // Owned after Redis, so released before it: the last answers need it.
     scope.own(server, running => running.close())
-    if (config.metricsListen) {
-      const [{ serveMetrics }, { createGatewayMetrics }] = await Promise.all([
-        import('../shared/watching/metrics/server.ts'),
-        import('./watching/metrics.ts')
-      ])
-      const pages = { '/status': { contentType: 'application/json', render: statusBody } }
-      const metrics = createGatewayMetrics({
-        tally,
-        watch,
-        startedAtMs: identity.startedAtMs,
-        queuedMax: config.maxQueuedPayments,
-        status
-      })
-      scope.own(await serveMetrics(config.metricsListen, metrics, log, pages), running => running.close())
-    }
+
+    await serveMetrics(
+      async () => {
+        const { createGatewayMetrics } = await import('./watching/metrics.ts')
+        const { startedAtMs } = identity
+        return createGatewayMetrics({ tally, watch, startedAtMs, queuedMax: config.maxQueuedPayments, status })
+      },
+      { '/status': { contentType: 'application/json', render: statusBody } }
+    )
     return {}
   }
 })

@@ -17,8 +17,6 @@ export type MonitorOptions = {
   pollEveryMs: number
   /** What the pollers take at most. */
   pollTimeoutMs: number
-  healthExpiresMs: number
-  leaseMs: number
   nowMs: () => number
   tally: Tally
   log: Log
@@ -31,6 +29,13 @@ export type Monitor = {
 
 /** A processor allows one health call in this time. */
 const PROCESSOR_WINDOW_MS = 5_000
+/**
+ * What is published outlives one poll by so much: while a monitor lives, it is replaced before it expires, also by a
+ * processor that hangs and on a busy machine.
+ */
+const EXPIRY_MARGIN_MS = 5_000
+/** How soon after the death of the active monitor another one takes over. */
+const LEASE_MS = 3_000
 
 /**
  * The one active poller. Of several monitors the one with the lease polls, the others wait for it to expire. A poll
@@ -81,7 +86,7 @@ export function startMonitor(options: MonitorOptions): Monitor {
 
     health[processor] = result.health
     const preferred = preferredOf(health)
-    await publish(redis, keys, preferred, health, options.healthExpiresMs)
+    await publish(redis, keys, preferred, health, options.pollEveryMs + options.pollTimeoutMs + EXPIRY_MARGIN_MS)
     if (preferred !== published)
       log.info({ preferred, before: published ?? null, ...health }, 'preferred processor changed')
     published = preferred
@@ -108,11 +113,11 @@ export function startMonitor(options: MonitorOptions): Monitor {
 
   const stayActive = async () => {
     while (!stopping.signal.aborted) {
-      const hasLease = await holdLease(redis, keys.healthMonitor, name, options.leaseMs).catch(() => false)
+      const hasLease = await holdLease(redis, keys.healthMonitor, name, LEASE_MS).catch(() => false)
       // What the monitor before it knew counts until this one has asked for itself.
       if (hasLease && !tally.isActive) Object.assign(health, await readHealth(redis, keys).catch(() => ({})))
       noteActive(hasLease)
-      await sleep(options.leaseMs / 3, undefined, { signal: stopping.signal }).catch(() => undefined)
+      await sleep(LEASE_MS / 3, undefined, { signal: stopping.signal }).catch(() => undefined)
     }
   }
 

@@ -1,17 +1,9 @@
-import { integer, processName, type Rule } from '../shared/config.ts'
-import { METRICS_LISTEN } from '../shared/watching/metrics/listen.ts'
-import { PROCESSOR_URL_VARIABLES } from '../shared/processors.ts'
-import { REDIS_URL } from '../shared/redis/connect.ts'
+import { integer } from '../shared/config.ts'
+import { PROCESSOR_URL_VARIABLES } from '../shared/variables.ts'
 import { ROUTING_VARIABLES } from './routing-parameters.ts'
 
 export const WORKER_VARIABLES = {
-  redisUrl: REDIS_URL,
   ...PROCESSOR_URL_VARIABLES,
-  workerName: processName(
-    'WORKER_NAME',
-    'Name in the consumer group and in the status; a random part is added, so that two processes never share one. Unset: the host name.'
-  ),
-  metricsListen: METRICS_LISTEN,
   processorTimeoutMs: integer('PROCESSOR_TIMEOUT_MS', {
     default: 15_000,
     min: 100,
@@ -37,28 +29,12 @@ export const WORKER_VARIABLES = {
     about:
       'Least time between two round trips to Redis: what happens in between shares one. More saves CPU and delays payments.'
   }),
-  heartbeatMs: integer('HEARTBEAT_MS', {
-    default: 500,
-    min: 50,
-    max: 60_000,
-    unit: 'ms',
-    about: 'How often the worker shows that it lives.'
-  }),
   deadAfterMs: integer('DEAD_AFTER_MS', {
     default: 2_000,
     min: 200,
     max: 600_000,
     unit: 'ms',
     about:
-      'A worker silent for this long has its payments taken over; at least three times HEARTBEAT_MS. Too short costs work, never correctness.'
+      'A worker silent for this long has its payments taken over; it shows four times in it that it lives. Too short costs work, never correctness.'
   })
 }
-
-export const WORKER_RULES: readonly Rule<typeof WORKER_VARIABLES>[] = [
-  {
-    between: ['heartbeatMs', 'deadAfterMs'],
-    // One beat may fail and the next be late: whoever lives must not be taken for dead.
-    wants: 'DEAD_AFTER_MS at least three times HEARTBEAT_MS',
-    isKept: ({ heartbeatMs, deadAfterMs }) => deadAfterMs >= 3 * heartbeatMs
-  }
-]

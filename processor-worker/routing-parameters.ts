@@ -39,14 +39,6 @@ export const ROUTING_VARIABLES = {
     about:
       'What would wait for longer than this, because more comes than a working default takes, goes to the fallback.'
   }),
-  bothBackWaitMs: integer('BOTH_BACK_WAIT_MS', {
-    default: 6_000,
-    min: 0,
-    max: 600_000,
-    unit: 'ms',
-    about:
-      'When the fallback is back first: how long to wait at most for the answer to a probe that tells whether default is back as well.'
-  }),
   breakerFailures: integer('BREAKER_FAILURES', {
     default: 3,
     min: 1,
@@ -60,15 +52,26 @@ export const ROUTING_VARIABLES = {
     max: 600_000,
     unit: 'ms',
     about: 'How often an open breaker lets one payment through as a probe.'
-  }),
-  ownWordMs: integer('OWN_WORD_MS', {
-    default: 10_000,
-    min: 0,
-    max: 600_000,
-    unit: 'ms',
-    about:
-      'For so long after a booking of its own the worker does not believe published health that calls that processor failing.'
   })
 }
 
-export type RoutingParameters = ConfigOf<typeof ROUTING_VARIABLES>
+/** Parameters that nobody has to choose; the simulation varies them all the same. */
+const ROUTING_CONSTANTS = {
+  /**
+   * When fallback is back first: how long to wait at most for the answer to a probe that tells whether default is back
+   * as well. Longer than a default that is back with 5 s of delay takes.
+   */
+  bothBackWaitMs: 6_000,
+  /**
+   * For so long after a booking of its own the worker does not believe published health that calls that processor
+   * failing: two polls, of which one was under way when it came back.
+   */
+  ownWordMs: 10_000
+}
+
+export type RoutingParameters = ConfigOf<typeof ROUTING_VARIABLES> & typeof ROUTING_CONSTANTS
+
+/** What the environment says of them, and the constants. */
+export function routingParametersOf(config: ConfigOf<typeof ROUTING_VARIABLES>): RoutingParameters {
+  return { ...config, ...ROUTING_CONSTANTS }
+}

@@ -22,7 +22,7 @@ export type ConfigOf<V extends Variables> = { [K in keyof V]: V[K] extends Varia
 /** What several variables must be together, e.g. one of them at least twice another. */
 export type Rule<V extends Variables> = {
   between: readonly (keyof V & string)[]
-  /** What would be good, e.g. "DEAD_AFTER_MS at least twice HEARTBEAT_MS". */
+  /** What would be good, e.g. "DEFAULT_FEE not above FALLBACK_FEE". */
   wants: string
   isKept: (config: ConfigOf<V>) => boolean
 }
@@ -133,15 +133,6 @@ export function optionalText(
     wants: spec.wants,
     parse: text => (text === '' ? null : spec.pattern.test(text) ? text : undefined)
   }
-}
-
-/** What a process is called, where people read it. */
-export function processName(name: string, about: string): Variable<string | null> {
-  return optionalText(name, {
-    pattern: /^[\w.-]{1,64}$/,
-    wants: '1 to 64 letters, digits, dots, dashes or underscores',
-    about
-  })
 }
 
 /** An http or https origin without path, such as http://payment-processor-default:8080. */

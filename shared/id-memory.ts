@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { integer } from './config.ts'
 import { centsFromDigits, type Cents } from './money.ts'
 import type { ProcessorName } from './payment.ts'
 
@@ -20,15 +19,6 @@ import type { ProcessorName } from './payment.ts'
  * The last digits are random in UUIDs of version 4 and 7. Ids that all end alike, as in version 1, share a node:
  * that is right as well, but Redis does not pack a large one.
  */
-export const ID_RETENTION_HOURS = integer('ID_RETENTION_HOURS', {
-  default: 24,
-  min: 1,
-  max: 8_760,
-  unit: 'hours',
-  about:
-    'How long a correlationId is remembered at least, and twice as long at most. A change counts for what is accepted from then on; of several gateways the longest counts.'
-})
-
 /** A time in which accepted ids are remembered together, in ms since 1970; a new one begins at its end. */
 export type IdPeriod = {
   /** Begins the names of its nodes. */

@@ -1,13 +1,6 @@
 import { pino, stdSerializers, type Logger } from 'pino'
-import { oneOf } from './config.ts'
 
 export type Log = Logger
-
-/** The variable every service has. */
-export const LOG_LEVEL = oneOf('LOG_LEVEL', ['trace', 'debug', 'info', 'warn', 'error', 'silent'], {
-  default: 'info',
-  about: 'Least severe level that is written. One JSON line an event on stdout, never one a payment at info.'
-})
 
 /** Structured logs: ISO times, the service's name on each line, errors with their cause. */
 export function createLog(service: string, level: string): Log {

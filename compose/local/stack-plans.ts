@@ -92,14 +92,14 @@ export function planStack(layout: StackLayout): PartPlan[][] {
   const processors = { DEFAULT_PROCESSOR_URL: processorUrls.default, FALLBACK_PROCESSOR_URL: processorUrls.fallback }
   const gateways = gatewayPaths.map((path, index) => {
     const name = `gateway-${index + 1}`
-    return service(name, 'gateway', 'gateway/main.ts', { REDIS_URL, LISTEN: `unix:${path}`, GATEWAY_NAME: name })
+    return service(name, 'gateway', 'gateway/main.ts', { REDIS_URL, LISTEN: `unix:${path}`, NAME: name })
   })
   const workers = numbered(layout.workers)
     .map(n => `worker-${n}`)
-    .map(name => service(name, 'worker', 'processor-worker/main.ts', { REDIS_URL, ...processors, WORKER_NAME: name }))
+    .map(name => service(name, 'worker', 'processor-worker/main.ts', { REDIS_URL, ...processors, NAME: name }))
   const monitors = numbered(layout.monitors)
     .map(n => `monitor-${n}`)
-    .map(name => service(name, 'monitor', 'health-monitor/main.ts', { REDIS_URL, ...processors, MONITOR_NAME: name }))
+    .map(name => service(name, 'monitor', 'health-monitor/main.ts', { REDIS_URL, ...processors, NAME: name }))
   const haproxy = plan('haproxy', {
     command: 'haproxy',
     // -db: in the foreground, so that its pid and its signals are the balancer's own.

@@ -1,7 +1,7 @@
 // What `npm start` takes from the environment: a few settings of its own, and whatever the services document.
 import { GATEWAY_RULES, GATEWAY_VARIABLES } from '../../gateway/config.ts'
-import { MONITOR_RULES, MONITOR_VARIABLES } from '../../health-monitor/config.ts'
-import { WORKER_RULES, WORKER_VARIABLES } from '../../processor-worker/config.ts'
+import { MONITOR_VARIABLES } from '../../health-monitor/config.ts'
+import { WORKER_VARIABLES } from '../../processor-worker/config.ts'
 import {
   ConfigError,
   describeVariables,
@@ -12,7 +12,7 @@ import {
   readConfig,
   type Variables
 } from '../../shared/config.ts'
-import { COMMON_VARIABLES } from '../../shared/lifecycle.ts'
+import { SERVICE_VARIABLES } from '../../shared/variables.ts'
 import type { Environment, Role } from './stack.ts'
 
 /** Where the contest has its processors on the host; the models stand in for them. */
@@ -64,21 +64,12 @@ export const START_VARIABLES = {
 }
 
 // Which part listens where, and who it talks to, is the stack's own business.
-const wiring = [
-  'REDIS_URL',
-  'LISTEN',
-  'METRICS_LISTEN',
-  'GATEWAY_NAME',
-  'WORKER_NAME',
-  'MONITOR_NAME',
-  'DEFAULT_PROCESSOR_URL',
-  'FALLBACK_PROCESSOR_URL'
-]
+const wiring = ['REDIS_URL', 'LISTEN', 'METRICS_LISTEN', 'NAME', 'DEFAULT_PROCESSOR_URL', 'FALLBACK_PROCESSOR_URL']
 
 const services: Partial<Record<Role, Variables>> = {
-  gateway: withoutWiring({ ...GATEWAY_VARIABLES, ...COMMON_VARIABLES }),
-  worker: withoutWiring({ ...WORKER_VARIABLES, ...COMMON_VARIABLES }),
-  monitor: withoutWiring({ ...MONITOR_VARIABLES, ...COMMON_VARIABLES })
+  gateway: withoutWiring({ ...GATEWAY_VARIABLES, ...SERVICE_VARIABLES }),
+  worker: withoutWiring({ ...WORKER_VARIABLES, ...SERVICE_VARIABLES }),
+  monitor: withoutWiring({ ...MONITOR_VARIABLES, ...SERVICE_VARIABLES })
 }
 
 export type StartSettings = {
@@ -100,10 +91,9 @@ export function readStartSettings(environment: NodeJS.ProcessEnv): StartSettings
   const handedOn = Object.fromEntries(Object.entries(environment).filter(([name]) => !wiring.includes(name)))
   const problems = new Set([
     ...problemsIn(START_VARIABLES, environment),
-    ...problemsIn(COMMON_VARIABLES, handedOn),
-    ...problemsIn(GATEWAY_VARIABLES, handedOn, GATEWAY_RULES),
-    ...problemsIn(WORKER_VARIABLES, handedOn, WORKER_RULES),
-    ...problemsIn(MONITOR_VARIABLES, handedOn, MONITOR_RULES)
+    ...problemsIn({ ...GATEWAY_VARIABLES, ...SERVICE_VARIABLES }, handedOn, GATEWAY_RULES),
+    ...problemsIn(WORKER_VARIABLES, handedOn),
+    ...problemsIn(MONITOR_VARIABLES, handedOn)
   ])
   if (problems.size > 0) throw new ConfigError([...problems].join('\n'))
   const { port, directory, redisMemoryMb, metricsPort, appendFsync, defaultProcessor, fallbackProcessor } = readConfig(
@@ -123,7 +113,7 @@ export function readStartSettings(environment: NodeJS.ProcessEnv): StartSettings
       metricsPort === 0 ? {} : Object.fromEntries(METERED_PARTS.map((part, index) => [part, metricsPort + index])),
     redisArguments: ['--maxmemory', `${redisMemoryMb}mb`, '--appendfsync', appendFsync],
     environment: mapValues(services, variables => pick(environment, variables)),
-    graceMs: readConfig(COMMON_VARIABLES, environment).drainMs + 3_000
+    graceMs: readConfig(SERVICE_VARIABLES, handedOn).drainMs + 3_000
   }
 }
 
@@ -135,9 +125,9 @@ ${MODEL_PORTS.default} and ${MODEL_PORTS.fallback}. They listen on 127.0.0.1 onl
   npm start -- --no-install   installs nothing: ends with exit code 2 and says what is missing, and how to install it\n
 Environment:\n${describeVariables(START_VARIABLES)}
 ${Object.entries(services)
-  .map(([role, variables]) => section(role, withoutCommon(variables)))
+  .map(([role, variables]) => section(role, withoutShared(variables)))
   .join('\n')}
-${section('gateway, worker and health monitor', COMMON_VARIABLES)}`
+${section('gateway, worker and health monitor', withoutWiring(SERVICE_VARIABLES))}`
 }
 
 function pick(environment: NodeJS.ProcessEnv, variables: Variables): Environment {
@@ -157,6 +147,6 @@ function withoutWiring(variables: Variables): Variables {
   return Object.fromEntries(Object.entries(variables).filter(([, { name }]) => !wiring.includes(name)))
 }
 
-function withoutCommon(variables: Variables): Variables {
-  return Object.fromEntries(Object.entries(variables).filter(([key]) => !(key in COMMON_VARIABLES)))
+function withoutShared(variables: Variables): Variables {
+  return Object.fromEntries(Object.entries(variables).filter(([key]) => !(key in SERVICE_VARIABLES)))
 }

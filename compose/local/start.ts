@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { createKeys } from '../../shared/keys.ts'
 import { ConfigError } from '../../shared/config.ts'
+import { retiredIn } from '../../shared/variables.ts'
 import { lockInstance } from './instance-lock.ts'
 import { followLog, lastLogLines } from './log-file.ts'
 import { describeExit } from './part.ts'
@@ -25,6 +26,7 @@ async function main(): Promise<number> {
   process.stderr.on('error', () => undefined)
 
   const settings = readStartSettings(process.env)
+  for (const sentence of retiredIn(process.env)) console.error(sentence)
   mkdirSync(settings.directory, { recursive: true })
   const unlock = lockInstance(join(settings.directory, 'npm-start.pid'))
   try {

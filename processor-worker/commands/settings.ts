@@ -1,7 +1,6 @@
 import { resolve } from 'node:path'
 import { httpOrigin, optionalText } from '../../shared/config.ts'
-import { ID_RETENTION_HOURS } from '../../shared/id-memory.ts'
-import { REDIS_URL } from '../../shared/redis/connect.ts'
+import { ID_RETENTION_HOURS, REDIS_URL } from '../../shared/variables.ts'
 
 /** Operators' commands look at what `npm start` runs, unless the environment says otherwise. */
 export const COMMAND_VARIABLES = {
@@ -13,11 +12,11 @@ export const AUDIT_VARIABLES = {
   ...COMMAND_VARIABLES,
   defaultProcessorUrl: httpOrigin('DEFAULT_PROCESSOR_URL', {
     default: 'http://127.0.0.1:8001',
-    about: 'The cheaper processor.'
+    about: 'The processor with the lower fee.'
   }),
   fallbackProcessorUrl: httpOrigin('FALLBACK_PROCESSOR_URL', {
     default: 'http://127.0.0.1:8002',
-    about: 'The dearer processor.'
+    about: 'The processor with the higher fee.'
   }),
   token: optionalText('PROCESSOR_TOKEN', {
     pattern: /^[\x21-\x7e]+$/,

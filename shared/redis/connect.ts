@@ -1,23 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import type { Variable } from '../config.ts'
 import type { Log } from '../log.ts'
-
-/** `redis://host:6379/0`, `rediss://…` for TLS, or `unix:/path/redis.sock`. */
-export const REDIS_URL: Variable<string> = {
-  name: 'REDIS_URL',
-  about:
-    'The Redis that holds queue, totals and health. User and password may stand in the URL; they are never logged.',
-  default: 'redis://127.0.0.1:6379',
-  wants: 'redis://HOST:PORT, rediss://HOST:PORT or unix:/absolute/path.sock',
-  isSecret: true,
-  parse: text => {
-    if (text.startsWith('unix:/')) return text
-    if (!URL.canParse(text)) return undefined
-    const url = new URL(text)
-    return /^rediss?:$/.test(url.protocol) && url.hostname !== '' ? text : undefined
-  }
-}
 
 /**
  * Blocking commands block for a second, so a connection that says nothing for this long while it owes a reply is dead.

@@ -33,7 +33,6 @@ export type FaultStackOptions = Omit<StackOptions, 'directory'> & { directory?: 
  * machine holds up for a second is an answer: tests that count attempts want each to have one.
  */
 const QUICK_WORKER = {
-  HEARTBEAT_MS: '100',
   DEAD_AFTER_MS: '500',
   BREAKER_OPEN_MS: '100',
   FALLBACK_AFTER_MS: '300',

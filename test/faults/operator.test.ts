@@ -154,7 +154,7 @@ describe('a retention that is changed', { timeout: STUCK_AFTER_MS }, () => {
     const changed = startService('gateway', {
       REDIS_URL: `unix:${stack.redisPath}`,
       LISTEN: `unix:${directory}/gateway-2.sock`,
-      GATEWAY_NAME: 'changed',
+      NAME: 'changed',
       ID_RETENTION_HOURS: '1'
     })
     await changed.untilLogged('ready')

@@ -65,16 +65,16 @@ describe('an upgrade under load', { timeout: STUCK_AFTER_MS }, () => {
     }
 
     // The worker and the monitor: the new one beside the old one, then the old one goes.
-    const worker = await start('processor-worker', { ...processors, WORKER_NAME: 'worker-1' })
+    const worker = await start('processor-worker', { ...processors, NAME: 'worker-1' })
     await goesOn()
     await stack.part('worker-1').stop(PATIENCE_MS)
-    const monitor = await start('health-monitor', { ...processors, MONITOR_NAME: 'monitor-1' })
+    const monitor = await start('health-monitor', { ...processors, NAME: 'monitor-1' })
     await stack.part('monitor-1').stop(PATIENCE_MS)
     // The gateways by turns: HAProxy sends everything to the other one meanwhile.
     const gateways: ServiceProcess[] = []
     for (const name of ['gateway-1', 'gateway-2']) {
       await stack.part(name).stop(PATIENCE_MS)
-      gateways.push(await start('gateway', { LISTEN: `unix:${join(directory, `${name}.sock`)}`, GATEWAY_NAME: name }))
+      gateways.push(await start('gateway', { LISTEN: `unix:${join(directory, `${name}.sock`)}`, NAME: name }))
       await eventually('HAProxy sends requests to it', PATIENCE_MS, async () => (await acceptedBy(stack.url, name)) > 0)
     }
     await goesOn()

@@ -13,7 +13,7 @@ import { readStatuses, sendRaw, type RawReply } from '../support/raw-http.ts'
 
 const BODY_BYTES_MAX = 4_096
 const pipeline = await startTestPipeline({
-  environment: { gateway: { MAX_BODY_BYTES: String(BODY_BYTES_MAX), MAX_AMOUNT: '1000000' } }
+  environment: { gateway: { MAX_AMOUNT: '1000000' } }
 })
 const { redis, keys, port, stack } = pipeline
 // So that the books have something to lose.

@@ -469,7 +469,7 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
       const gateway = startService('gateway', {
         REDIS_URL: `unix:${stack.redisPath}`,
         LISTEN: `unix:${socketPath}`,
-        GATEWAY_NAME: 'closed',
+        NAME: 'closed',
         [closed]: 'closed'
       })
       await gateway.untilLogged('ready')

@@ -61,7 +61,6 @@ async function startWorld(environment: Record<string, string> = {}): Promise<Wor
         REDIS_URL: url,
         DEFAULT_PROCESSOR_URL: processors.default.url,
         FALLBACK_PROCESSOR_URL: processors.fallback.url,
-        LEASE_MS: String(LEASE_MS),
         POLL_TIMEOUT_MS: String(POLL_TIMEOUT_MS),
         ...environment
       }),
@@ -146,8 +145,8 @@ describe('health monitor', { concurrency: 16, timeout: STUCK_AFTER_MS }, () => {
   it('publishes default, fallback and none with the facts behind them and an expiry, and tells the workers at once', async () => {
     // Long enough for everything that is checked after a poll to be checked before the next one.
     const PERIOD_MS = 7_000
-    const EXPIRES_MS = 2 * PERIOD_MS
-    const world = await startWorld({ HEALTH_EXPIRES_MS: String(EXPIRES_MS), POLL_EVERY_MS: String(PERIOD_MS) })
+    const EXPIRES_MS = PERIOD_MS + POLL_TIMEOUT_MS + 5_000
+    const world = await startWorld({ POLL_EVERY_MS: String(PERIOD_MS) })
     const steps = [
       { default: { failing: false, delayMs: 20 }, fallback: { failing: true, delayMs: 3_000 }, preferred: 'default' },
       { default: { failing: true, delayMs: 2_000 }, fallback: { failing: false, delayMs: 5 }, preferred: 'fallback' },

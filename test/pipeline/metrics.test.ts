@@ -173,7 +173,7 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
       REDIS_URL: `unix:${pipeline.stack.redisPath}`,
       LISTEN: `unix:${join(folder, 'gateway-3.sock')}`,
       METRICS_LISTEN: `unix:${socket}`,
-      GATEWAY_NAME: 'gateway-3'
+      NAME: 'gateway-3'
     })
     await gateway.untilLogged('ready')
     const [port, metricsPort] = [await findFreePort(), await findFreePort()]

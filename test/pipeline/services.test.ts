@@ -13,7 +13,7 @@ import { MONITOR_VARIABLES } from '../../health-monitor/config.ts'
 import { WORKER_VARIABLES } from '../../processor-worker/config.ts'
 import type { Variable } from '../../shared/config.ts'
 import { createKeys } from '../../shared/keys.ts'
-import { COMMON_VARIABLES } from '../../shared/lifecycle.ts'
+import { SERVICE_VARIABLES } from '../../shared/variables.ts'
 import { createFunctions } from '../../shared/redis/functions.ts'
 import { eventually, PATIENCE_MS } from '../support/eventually.ts'
 import { newPayment, newPayments, required } from '../support/payments.ts'
@@ -43,7 +43,7 @@ const freeze = () => {
 
 for (const { name, variables } of SERVICES) {
   describe(name, { concurrency: 4 }, () => {
-    const all = Object.values<Variable<unknown>>({ ...variables, ...COMMON_VARIABLES })
+    const all = Object.values<Variable<unknown>>({ ...variables, ...SERVICE_VARIABLES })
 
     it('--help prints every variable and starts nothing', async () => {
       const service = startService(name, { REDIS_URL: 'not even this' }, ['--help'])
@@ -94,8 +94,6 @@ test('settings that contradict each other end each service with 2, which names a
     LISTEN: 'unix:/nowhere/same.sock',
     METRICS_LISTEN: 'unix:/nowhere/same.sock',
     DEFAULT_FEE: '0.3',
-    HEARTBEAT_MS: '5000',
-    POLL_EVERY_MS: '16000',
     DRAIN_MS: 'soon'
   }
   const named = {
@@ -105,14 +103,8 @@ test('settings that contradict each other end each service with 2, which names a
       'DEFAULT_FEE="0.3", FALLBACK_FEE="0.15"',
       'DEFAULT_FEE not above FALLBACK_FEE'
     ],
-    'processor-worker': [
-      'HEARTBEAT_MS="5000", DEAD_AFTER_MS="2000"',
-      'DEAD_AFTER_MS at least three times HEARTBEAT_MS'
-    ],
-    'health-monitor': [
-      'POLL_EVERY_MS="16000", POLL_TIMEOUT_MS="4000", HEALTH_EXPIRES_MS="15000"',
-      'HEALTH_EXPIRES_MS at least 1000 more than POLL_EVERY_MS and POLL_TIMEOUT_MS together'
-    ]
+    'processor-worker': [],
+    'health-monitor': []
   }
   for (const { name } of SERVICES) {
     const service = startService(name, environment)
@@ -258,7 +250,7 @@ describe('SIGTERM and SIGINT', () => {
     await processor.admin.setHolding(false)
 
     // A successor finds them.
-    const successor = await startWorker({ HEARTBEAT_MS: '100', DEAD_AFTER_MS: '300' })
+    const successor = await startWorker({ DEAD_AFTER_MS: '300' })
     await eventually('all are settled', PATIENCE_MS, async () => (await redis.xlen(keys.queue)) === 0)
     assert.equal((await functions.sumOfAll()).default.requests, 3n)
     successor.kill('SIGTERM')
@@ -266,7 +258,7 @@ describe('SIGTERM and SIGINT', () => {
   })
 
   it('a monitor gives its lease back', async () => {
-    const monitor = await startMonitor({ LEASE_MS: '60000' })
+    const monitor = await startMonitor()
     assert.equal(await redis.exists(keys.healthMonitor), 1)
     monitor.kill('SIGTERM')
     await assertStopped(monitor)

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ROUTING_VARIABLES } from '../../processor-worker/routing-parameters.ts'
+import { ROUTING_VARIABLES, routingParametersOf } from '../../processor-worker/routing-parameters.ts'
 import { readConfig } from '../../shared/config.ts'
 import type { Schedule } from '../k6/schedule.ts'
 import { endMsOf } from '../simulation/arrivals.ts'
@@ -62,7 +62,7 @@ test('payments per processor are as simulated', { timeout: 60_000 }, async t => 
   )
   const simulated = simulate(SCHEDULE, {
     policy: required(POLICIES['this policy']),
-    parameters: readConfig(ROUTING_VARIABLES, ENVIRONMENT),
+    parameters: routingParametersOf(readConfig(ROUTING_VARIABLES, ENVIRONMENT)),
     poll: () => undefined
   })
   const { differences, table } = compare(simulated, {

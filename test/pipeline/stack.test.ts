@@ -207,13 +207,13 @@ describe('npm start', limits, () => {
     const { status, stderr } = runStart({
       PORT: '0',
       MAX_AMOUNT: '-1',
-      HEARTBEAT_MS: '5000',
+      DEFAULT_FEE: '0.3',
       DATA_DIRECTORY: directory
     })
     assert.equal(status, 2)
     assert.match(stderr, /PORT="0" is not usable/)
     assert.match(stderr, /MAX_AMOUNT="-1" is not usable/)
-    assert.match(stderr, /HEARTBEAT_MS="5000", DEAD_AFTER_MS="2000" contradict each other/)
+    assert.match(stderr, /DEFAULT_FEE="0.3", FALLBACK_FEE="0.15" contradict each other/)
     const half = runStart({ DEFAULT_PROCESSOR_URL: nobody, FALLBACK_PROCESSOR_URL: '', DATA_DIRECTORY: directory })
     assert.match(half.stderr, /set both/)
   })

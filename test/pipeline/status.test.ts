@@ -150,7 +150,7 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
       LISTEN: `unix:${publicPath}`,
       METRICS_LISTEN: `unix:${internalPath}`,
       STATUS: 'closed',
-      GATEWAY_NAME: 'closed'
+      NAME: 'closed'
     })
     await gateway.untilLogged('ready')
     const [outside, inside] = [clientOf(publicPath), clientOf(internalPath)]

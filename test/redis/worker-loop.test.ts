@@ -10,7 +10,7 @@ import { loadLibrary } from '../../shared/redis/library.ts'
 import type { ProcessorClient } from '../../processor-worker/client.ts'
 import { createWorkerLoop, type WorkerLoop } from '../../processor-worker/loop.ts'
 import type { SendOutcome } from '../../processor-worker/outcome.ts'
-import { ROUTING_VARIABLES } from '../../processor-worker/routing-parameters.ts'
+import { ROUTING_VARIABLES, routingParametersOf } from '../../processor-worker/routing-parameters.ts'
 import { createTally } from '../../processor-worker/tally.ts'
 import { readConfig } from '../../shared/config.ts'
 import { eventually, PATIENCE_MS } from '../support/eventually.ts'
@@ -51,7 +51,7 @@ function startLoop(t: TestContext, functions: Functions) {
         arrive = resolve
         setTimeout(resolve, 20)
       }),
-    routing: { ...readConfig(ROUTING_VARIABLES, {}), breakerOpenMs: 10 },
+    routing: { ...routingParametersOf(readConfig(ROUTING_VARIABLES, {})), breakerOpenMs: 10 },
     exchangeEveryMs: 0,
     nowMs: Date.now,
     requestedAtMs: Date.now,

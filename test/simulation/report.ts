@@ -1,4 +1,8 @@
-import { ROUTING_VARIABLES, type RoutingParameters } from '../../processor-worker/routing-parameters.ts'
+import {
+  ROUTING_VARIABLES,
+  routingParametersOf,
+  type RoutingParameters
+} from '../../processor-worker/routing-parameters.ts'
 import { readConfig } from '../../shared/config.ts'
 import type { Schedule } from '../k6/schedule.ts'
 import { POLICIES } from './policies.ts'
@@ -13,7 +17,7 @@ export const CHOOSE: RandomSet = { seed: 1, count: COUNT, family: 'plausible' }
 export const REPORT: RandomSet = { seed: 6, count: COUNT, family: 'plausible' }
 const EVEN: RandomSet = { seed: 6, count: 200, family: 'even' }
 
-export const DEFAULTS = readConfig(ROUTING_VARIABLES, {})
+export const DEFAULTS = routingParametersOf(readConfig(ROUTING_VARIABLES, {}))
 
 /** What was tried on the first set, around what was chosen. */
 const CANDIDATES: Record<string, Partial<RoutingParameters>> = {
@@ -27,7 +31,7 @@ const CANDIDATES: Record<string, Partial<RoutingParameters>> = {
   '22 s, then 22 s': { fallbackAfterMs: 22_000, fallbackWaitMs: 22_000 },
   'SURPLUS_WAIT_MS 1 s': { surplusWaitMs: 1_000 },
   'SURPLUS_WAIT_MS 10 s': { surplusWaitMs: 10_000 },
-  'BOTH_BACK_WAIT_MS 0': { bothBackWaitMs: 0 }
+  'no wait for both': { bothBackWaitMs: 0 }
 }
 
 /** For people who are not in a contest. */

@@ -3,12 +3,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { SingleBar } from 'cli-progress'
-import { ROUTING_VARIABLES } from '../../processor-worker/routing-parameters.ts'
+import { ROUTING_VARIABLES, routingParametersOf } from '../../processor-worker/routing-parameters.ts'
 import { ConfigError, describeVariables, readConfig } from '../../shared/config.ts'
 import type { Schedule } from '../k6/schedule.ts'
 import { compare, parseRealRun, TOLERANCE } from './compare.ts'
 import { POLICIES } from './policies.ts'
-import { insertReport, plotSchedule, renderReport, REPORT_RUNS } from './report.ts'
+import { DEFAULTS, insertReport, plotSchedule, renderReport, REPORT_RUNS } from './report.ts'
 import { readSchedule } from './schedules.ts'
 import { simulate } from './simulate.ts'
 import { simulateMany, type RandomSet } from './statistics.ts'
@@ -48,7 +48,7 @@ function main(): number {
     console.log(usage)
     return 0
   }
-  const parameters = readConfig(ROUTING_VARIABLES, process.env)
+  const parameters = routingParametersOf(readConfig(ROUTING_VARIABLES, process.env))
   const workerCount = settings.workers
   const given = {
     parameters: { ...parameters, inFlightMax: Math.ceil(parameters.inFlightMax / workerCount) },
@@ -89,7 +89,7 @@ function report(): void {
   const published = readSchedule(publishedPath)
   const text = withProgress(REPORT_RUNS, onRun => renderReport(published, onRun))
   writeFileSync(pagePath, insertReport(readFileSync(pagePath, 'utf8'), text))
-  writeFileSync(plotPath, plotSchedule('the published schedule', published, readConfig(ROUTING_VARIABLES, {})))
+  writeFileSync(plotPath, plotSchedule('the published schedule', published, DEFAULTS))
 }
 
 /** Shows on a terminal how far it is; says at the end how fast it was. */

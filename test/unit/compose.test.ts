@@ -9,7 +9,7 @@ import { GATEWAY_VARIABLES } from '../../gateway/config.ts'
 import { MONITOR_VARIABLES } from '../../health-monitor/config.ts'
 import { WORKER_VARIABLES } from '../../processor-worker/config.ts'
 import type { Variables } from '../../shared/config.ts'
-import { COMMON_VARIABLES } from '../../shared/lifecycle.ts'
+import { SERVICE_VARIABLES } from '../../shared/variables.ts'
 
 const NAME = /\b[A-Z]+(?:_[A-Z]+)*\b/
 
@@ -55,8 +55,8 @@ for (const file of ['docker-compose.yml', 'processors.yml', 'monitoring/docker-c
 describe('compose/docker-compose.yml', () => {
   const { head, body } = read('docker-compose.yml')
   const services: [anchor: string, variables: Variables][] = [
-    ['gateway-environment', { ...GATEWAY_VARIABLES, ...COMMON_VARIABLES }],
-    ['worker-environment', { ...WORKER_VARIABLES, ...MONITOR_VARIABLES, ...COMMON_VARIABLES }]
+    ['gateway-environment', { ...GATEWAY_VARIABLES, ...SERVICE_VARIABLES }],
+    ['worker-environment', { ...WORKER_VARIABLES, ...MONITOR_VARIABLES, ...SERVICE_VARIABLES }]
   ]
 
   it('passes each setting of a service on to it under its own name', () => {

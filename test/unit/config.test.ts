@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { GATEWAY_RULES, GATEWAY_VARIABLES } from '../../gateway/config.ts'
-import { MONITOR_RULES, MONITOR_VARIABLES } from '../../health-monitor/config.ts'
-import { WORKER_RULES, WORKER_VARIABLES } from '../../processor-worker/config.ts'
+import { MONITOR_VARIABLES } from '../../health-monitor/config.ts'
+import { WORKER_VARIABLES } from '../../processor-worker/config.ts'
 import {
   address,
   ConfigError,
@@ -16,14 +16,14 @@ import {
   readConfig,
   type Rule
 } from '../../shared/config.ts'
-import { REDIS_URL } from '../../shared/redis/connect.ts'
+import { REDIS_URL, retiredIn, SERVICE_VARIABLES } from '../../shared/variables.ts'
 
 const about = 'for a test'
 
 test('every default is a good value, and they go together', () => {
-  readConfig(GATEWAY_VARIABLES, {}, GATEWAY_RULES)
-  readConfig(WORKER_VARIABLES, {}, WORKER_RULES)
-  readConfig(MONITOR_VARIABLES, {}, MONITOR_RULES)
+  readConfig({ ...GATEWAY_VARIABLES, ...SERVICE_VARIABLES }, {}, GATEWAY_RULES)
+  readConfig(WORKER_VARIABLES, {})
+  readConfig(MONITOR_VARIABLES, {})
 })
 
 test('all bad variables are named at once, with what they want', () => {
@@ -71,23 +71,11 @@ test('settings that contradict each other are named together, with all that is b
 test('what services refuse and take together', () => {
   const problemOf = (environment: Record<string, string>) =>
     [
-      ...problemsIn(GATEWAY_VARIABLES, environment, GATEWAY_RULES),
-      ...problemsIn(WORKER_VARIABLES, environment, WORKER_RULES),
-      ...problemsIn(MONITOR_VARIABLES, environment, MONITOR_RULES)
+      ...problemsIn({ ...GATEWAY_VARIABLES, ...SERVICE_VARIABLES }, environment, GATEWAY_RULES),
+      ...problemsIn(WORKER_VARIABLES, environment),
+      ...problemsIn(MONITOR_VARIABLES, environment)
     ].join('\n')
   const contradictions: [environment: Record<string, string>, ...words: string[]][] = [
-    [{ HEARTBEAT_MS: '3000' }, 'HEARTBEAT_MS="3000"', 'DEAD_AFTER_MS="2000"', 'at least three times'],
-    [{ HEARTBEAT_MS: '667' }, 'at least three times'],
-    [{ DEAD_AFTER_MS: '1499' }, 'at least three times'],
-    [
-      { POLL_EVERY_MS: '20000' },
-      'POLL_EVERY_MS="20000"',
-      'POLL_TIMEOUT_MS="4000"',
-      'HEALTH_EXPIRES_MS="15000"',
-      'at least 1000 more'
-    ],
-    [{ POLL_TIMEOUT_MS: '8901' }, 'at least 1000 more'],
-    [{ HEALTH_EXPIRES_MS: '10099' }, 'at least 1000 more'],
     [{ DEFAULT_FEE: '0.2' }, 'DEFAULT_FEE="0.2"', 'FALLBACK_FEE="0.15"', 'not above'],
     [{ LISTEN: '[::1]:80', METRICS_LISTEN: '[::1]:80' }, 'another address'],
     [
@@ -103,12 +91,6 @@ test('what services refuse and take together', () => {
     assert.equal(problem.split('\n').length, 1)
   }
   for (const environment of [
-    { HEARTBEAT_MS: '666' },
-    { DEAD_AFTER_MS: '1500' },
-    { HEARTBEAT_MS: '60000', DEAD_AFTER_MS: '180000' },
-    { POLL_TIMEOUT_MS: '8900' },
-    { HEALTH_EXPIRES_MS: '10100' },
-    { POLL_EVERY_MS: '3500000', POLL_TIMEOUT_MS: '60000', HEALTH_EXPIRES_MS: '3600000' },
     { DEFAULT_FEE: '0.15' },
     { METRICS_LISTEN: '127.0.0.1:8081' },
     { PURGE_TOKEN: 'no-use-while-closed' },
@@ -116,6 +98,14 @@ test('what services refuse and take together', () => {
     { FALLBACK_AFTER_MS: '100' }
   ])
     assert.equal(problemOf(environment as Record<string, string>), '')
+})
+
+test('what is a setting no more is named, with what stands for it', () => {
+  const sentences = retiredIn({ HEARTBEAT_MS: '100', WORKER_NAME: 'w', GATEWAY_NAME: '', NAME: 'w', LISTEN: ':1' })
+  assert.deepEqual(sentences, [
+    'WORKER_NAME is not a setting any more; in its place: NAME',
+    'HEARTBEAT_MS is not a setting any more; in its place: a quarter of DEAD_AFTER_MS'
+  ])
 })
 
 test('numbers', () => {

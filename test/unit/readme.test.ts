@@ -8,11 +8,11 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { START_VARIABLES } from '../../compose/local/start-settings.ts'
 import { GATEWAY_RULES, GATEWAY_VARIABLES } from '../../gateway/config.ts'
-import { MONITOR_RULES, MONITOR_VARIABLES } from '../../health-monitor/config.ts'
+import { MONITOR_VARIABLES } from '../../health-monitor/config.ts'
 import { AUDIT_VARIABLES, COMMAND_VARIABLES } from '../../processor-worker/commands/settings.ts'
-import { WORKER_RULES, WORKER_VARIABLES } from '../../processor-worker/config.ts'
+import { WORKER_VARIABLES } from '../../processor-worker/config.ts'
 import type { Variable, Variables } from '../../shared/config.ts'
-import { COMMON_VARIABLES } from '../../shared/lifecycle.ts'
+import { SERVICE_VARIABLES } from '../../shared/variables.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
@@ -25,17 +25,16 @@ const SERVICES: Record<string, Variables> = {
   'Health monitor': MONITOR_VARIABLES
 }
 const variables = new Map(
-  [COMMON_VARIABLES as Variables, ...Object.values(SERVICES)]
+  [SERVICE_VARIABLES as Variables, ...Object.values(SERVICES)]
     .flatMap(Object.values)
     .map((one: Variable<unknown>) => [one.name, one])
 )
 
 function sectionOf(name: string): string {
-  const isCommon = Object.values(COMMON_VARIABLES).some(variable => variable.name === name)
+  if (Object.values(SERVICE_VARIABLES).some(variable => variable.name === name)) return 'Every service'
   const readers = Object.keys(SERVICES).filter(title =>
     Object.values(SERVICES[title] ?? {}).some(variable => variable.name === name)
   )
-  if (isCommon || readers.length === 3) return 'Every service'
   return readers.join(' and ').replace('Health monitor', readers.length > 1 ? 'health monitor' : 'Health monitor')
 }
 
@@ -120,11 +119,8 @@ describe('docs/configuration.md', () => {
   })
 
   it('says which settings can contradict each other', () => {
-    const rules = [
-      ...GATEWAY_RULES.map(({ between }) => between.map(key => GATEWAY_VARIABLES[key].name)),
-      ...WORKER_RULES.map(({ between }) => between.map(key => WORKER_VARIABLES[key].name)),
-      ...MONITOR_RULES.map(({ between }) => between.map(key => MONITOR_VARIABLES[key].name))
-    ]
+    const readable = { ...GATEWAY_VARIABLES, ...SERVICE_VARIABLES }
+    const rules = GATEWAY_RULES.map(({ between }) => between.map(key => readable[key].name))
     const [head = ''] = page.split(/^## /m)
     const lines = head.split('\n').filter(line => line.startsWith('- '))
     for (const names of rules)

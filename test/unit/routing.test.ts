@@ -5,11 +5,11 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { CLOSED, type Breaker } from '../../processor-worker/breaker.ts'
 import { chooseTakes, type ProcessorFacts, type RoutingFacts } from '../../processor-worker/routing.ts'
-import { ROUTING_VARIABLES } from '../../processor-worker/routing-parameters.ts'
+import { ROUTING_VARIABLES, routingParametersOf } from '../../processor-worker/routing-parameters.ts'
 import { readConfig } from '../../shared/config.ts'
 
 const PARAMETERS = {
-  ...readConfig(ROUTING_VARIABLES, {}),
+  ...routingParametersOf(readConfig(ROUTING_VARIABLES, {})),
   fallbackAfterMs: 10_000,
   fallbackWaitMs: 4_000,
   surplusWaitMs: 1_000,
