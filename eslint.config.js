@@ -1,5 +1,20 @@
 import eslint from '@eslint/js'
+import importX from 'eslint-plugin-import-x'
 import tseslint from 'typescript-eslint'
+
+const SERVICES = ['gateway', 'processor-worker', 'health-monitor']
+
+/** Who may not import whom: services meet only in Redis and shared/, and the product knows nothing of those who watch it. */
+const ZONES = [
+  ...SERVICES.map(service => ({
+    target: `./${service}`,
+    from: ['.'],
+    except: [`./${service}`, './shared', './node_modules'],
+    message: 'A service imports itself and shared/ only.'
+  })),
+  { target: './shared', from: ['.'], except: ['./shared', './node_modules'], message: 'shared/ imports itself only.' },
+  { target: './shared/redis', from: './shared/watching', message: 'What watches imports what it watches.' }
+]
 
 export default tseslint.config(
   { ignores: ['node_modules/', '.cache/', '.data/', 'dist/'] },
@@ -12,9 +27,7 @@ export default tseslint.config(
       // node:test's describe() and it() return promises that its runner awaits by itself.
       '@typescript-eslint/no-floating-promises': [
         'error',
-        {
-          allowForKnownSafeCalls: [{ from: 'package', package: 'node:test', name: ['it', 'describe', 'test'] }]
-        }
+        { allowForKnownSafeCalls: [{ from: 'package', package: 'node:test', name: ['it', 'describe', 'test'] }] }
       ],
       // Numbers and booleans read well in a template string.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
@@ -22,6 +35,23 @@ export default tseslint.config(
       // `while (true)` with one exit inside is how a service loop reads best.
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }]
     }
+  },
+  {
+    files: ['**/*.ts'],
+    plugins: { 'import-x': importX },
+    settings: {
+      'import-x/extensions': ['.ts'],
+      'import-x/parsers': { '@typescript-eslint/parser': ['.ts'] },
+      'import-x/resolver-next': [importX.createNodeResolver({ extensions: ['.ts', '.js'] })]
+    },
+    rules: {
+      'import-x/no-cycle': 'error',
+      'import-x/no-restricted-paths': ['error', { zones: ZONES, basePath: import.meta.dirname }]
+    }
+  },
+  {
+    files: ['gateway/**/*.ts', 'processor-worker/**/*.ts', 'health-monitor/**/*.ts', 'shared/**/*.ts'],
+    rules: { 'max-lines-per-function': ['error', { max: 70, skipComments: true }] }
   },
   {
     files: ['**/*.mjs', '**/*.js'],

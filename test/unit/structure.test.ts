@@ -1,59 +1,34 @@
-// Goal: the folders keep their shape. Services meet only through Redis and shared/, pure files know no I/O, and
-// there is no file that nobody uses.
+// Goal: the folders keep their shape: no circles, pure decisions, each service with its own packages, no file that
+// nobody uses. Who may import whom is a matter of lint (eslint.config.js), which does not see circles of types.
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { test } from 'node:test'
 
 const ROOT = join(import.meta.dirname, '..', '..')
-const SERVICES = ['gateway', 'processor-worker', 'health-monitor'] as const
-const PURE = [
+const PRODUCT = ['gateway', 'processor-worker', 'health-monitor', 'shared']
+const PACKAGES: Record<string, string[]> = {
+  gateway: ['uWebSockets.js', 'ioredis'],
+  'processor-worker': ['undici', 'ioredis'],
+  'health-monitor': ['undici', 'ioredis'],
+  shared: ['ioredis', 'pino', 'prom-client']
+}
+/** What decides about money and payments: given everything, reads no clock, asks nobody. */
+const DECISIONS = [
   'shared/money.ts',
-  'shared/payment.ts',
-  'shared/keys.ts',
   'shared/totals.ts',
-  'shared/config.ts',
   'shared/id-memory.ts',
-  'shared/watching/memory-parts.ts',
-  'gateway/framing.ts',
+  'shared/config.ts',
   'gateway/payment-body.ts',
-  'gateway/problem.ts',
   'gateway/summary.ts',
-  'gateway/payment-status.ts',
   'processor-worker/breaker.ts',
   'processor-worker/routing.ts',
-  'processor-worker/routing-parameters.ts',
   'processor-worker/observed.ts',
   'processor-worker/outcome.ts',
   'health-monitor/preference.ts',
   'processor-worker/commands/audit-differences.ts',
-  'processor-worker/commands/audit-in-flight.ts',
-  'processor-worker/commands/audit-report.ts',
-  'shared/table.ts',
-  'shared/watching/histogram.ts',
-  'shared/watching/recent.ts',
-  'shared/watching/report.ts',
-  'shared/watching/cgroup.ts',
-  'shared/watching/audit-result.ts',
-  'gateway/tally.ts',
-  ...[
-    'report',
-    'status/figures',
-    'status/money',
-    'status/preferred',
-    'status/problems',
-    'status/processes',
-    'status/render',
-    'status/verdict',
-    'status/words',
-    'dashboard/history',
-    'dashboard/accepts-gzip'
-  ].map(name => `gateway/watching/${name}.ts`),
-  ...['told', 'view', 'layout', 'render'].map(name => `gateway/watching/top/${name}.ts`),
-  'gateway/watching/status/exact-json.ts',
-  'processor-worker/tally.ts',
-  'processor-worker/watching/report.ts',
-  'health-monitor/tally.ts'
+  'gateway/watching/status/figures.ts',
+  'gateway/watching/status/problems.ts'
 ]
 
 /** Paths of the TypeScript files below a folder, from the root. */
@@ -63,82 +38,79 @@ function filesBelow(folder: string): string[] {
     .map(file => join(folder, file))
 }
 
-type Import = { file: string; specifier: string; isTypeOnly: boolean; target: string | undefined }
+type Import = { specifier: string; isTypeOnly: boolean; target: string | undefined }
 
-function importsOf(file: string): Import[] {
+function importsIn(file: string): Import[] {
   const text = readFileSync(join(ROOT, file), 'utf8')
-  return [
-    ...text.matchAll(
-      /^\s*(?:import|export)\s+(type\s)?[^'"`;]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm
-    )
-  ].map(match => {
-    const specifier = match[2] ?? match[3] ?? match[4] ?? ''
+  const found = text.matchAll(
+    /^\s*(?:import|export)\s+(type\s)?[^'"`;]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm
+  )
+  return [...found].map(([, type, ...specifiers]) => {
+    const specifier = specifiers.find(each => each !== undefined) ?? ''
     const target = specifier.startsWith('.') ? normalize(join(dirname(file), specifier)) : undefined
-    return { file, specifier, isTypeOnly: match[1] !== undefined, target }
+    return { specifier, isTypeOnly: type !== undefined, target }
   })
 }
 
-const serviceFiles = SERVICES.flatMap(filesBelow)
-const sharedFiles = filesBelow('shared')
+const imports = new Map([...PRODUCT, 'compose', 'test'].flatMap(filesBelow).map(file => [file, importsIn(file)]))
+const importsOf = (file: string) => imports.get(file) ?? []
+const productFiles = [...imports.keys()].filter(file => PRODUCT.some(folder => file.startsWith(`${folder}/`)))
 
 test('the parser of this test sees imports', () => {
-  const specifiers = importsOf('gateway/server.ts').map(({ specifier }) => specifier)
-  for (const specifier of ['node:crypto', 'uWebSockets.js', './intake.ts', '../shared/money.ts'])
-    assert(specifiers.includes(specifier), specifier)
+  const found = importsOf('gateway/main.ts')
+  assert(found.some(({ target }) => target === 'shared/redis/functions.ts'))
   assert(
-    importsOf('gateway/main.ts').some(({ specifier }) => specifier === './watching/metrics.ts'),
+    found.some(({ specifier }) => specifier === './watching/metrics.ts'),
     'those on demand as well'
   )
+  assert(importsOf('gateway/intake.ts').some(({ isTypeOnly }) => isTypeOnly))
 })
 
-test('a service imports itself and shared/ only, and shared/ nothing outside', () => {
-  for (const { file, target } of [...serviceFiles, ...sharedFiles].flatMap(importsOf)) {
-    if (target === undefined) continue
-    const [from, to] = [file.split('/')[0], target.split('/')[0]]
-    assert(to === from || to === 'shared', `${file} imports ${target}`)
+test('no files import each other in a circle, not even types', () => {
+  const done = new Set<string>()
+  const walk = (file: string, path: readonly string[]) => {
+    assert(!path.includes(file), `a circle: ${[...path.slice(path.indexOf(file)), file].join(' → ')}`)
+    if (done.has(file)) return
+    for (const { target } of importsOf(file)) if (target !== undefined) walk(target, [...path, file])
+    done.add(file)
   }
+  for (const file of imports.keys()) walk(file, [])
 })
 
 test('nobody imports a main', () => {
-  for (const { file, target } of [...serviceFiles, ...sharedFiles].flatMap(importsOf)) {
-    assert(!target?.endsWith('/main.ts'), `${file} imports ${target ?? ''}`)
-  }
+  for (const file of productFiles)
+    for (const { target } of importsOf(file)) assert(!target?.endsWith('/main.ts'), `${file} imports ${target ?? ''}`)
 })
 
-test('pure files import types and pure files only, and read no clock', () => {
-  for (const file of PURE) {
-    for (const { specifier, target, isTypeOnly } of importsOf(file)) {
-      const isPure =
-        isTypeOnly ||
-        specifier === 'node:buffer' ||
-        specifier === 'node:assert/strict' ||
-        (target !== undefined && PURE.includes(target))
-      assert(isPure, `${file} imports ${specifier}`)
-    }
+test('decisions import no I/O, however far one looks, and read no clock', () => {
+  const assertPure = (file: string, from: string) => {
+    const text = readFileSync(join(ROOT, file), 'utf8')
     assert(
-      !/Date\.now|performance\.now|Math\.random|process\.env|new Date\(\)/.test(readFileSync(join(ROOT, file), 'utf8')),
-      `${file} is not pure`
+      !/Date\.now|performance\.now|Math\.random|process\.env|new Date\(\)/.test(text),
+      `${from}: ${file} is not pure`
     )
+    for (const { specifier, target, isTypeOnly } of importsOf(file)) {
+      if (isTypeOnly || specifier === 'node:buffer' || specifier === 'node:assert/strict') continue
+      assert(target !== undefined, `${from}: ${file} imports ${specifier}`)
+      assertPure(target, from)
+    }
   }
+  for (const file of DECISIONS) assertPure(file, file)
 })
 
 test('each service uses the packages it needs and no other', () => {
-  const allowed: Record<string, string[]> = {
-    gateway: ['uWebSockets.js', 'ioredis'],
-    'processor-worker': ['undici', 'ioredis'],
-    'health-monitor': ['undici', 'ioredis'],
-    shared: ['ioredis', 'pino', 'prom-client']
-  }
-  for (const { file, specifier, target } of [...serviceFiles, ...sharedFiles].flatMap(importsOf)) {
-    if (target !== undefined || specifier.startsWith('node:')) continue
-    assert(allowed[file.split('/')[0] ?? '']?.includes(specifier), `${file} imports ${specifier}`)
+  for (const file of productFiles) {
+    for (const { specifier, target } of importsOf(file)) {
+      if (target !== undefined || specifier.startsWith('node:')) continue
+      assert(PACKAGES[file.split('/')[0] ?? '']?.includes(specifier), `${file} imports ${specifier}`)
+    }
   }
 })
 
 test('every file is used: imported, a main, or a command of package.json', () => {
-  const used = new Set([...serviceFiles, ...sharedFiles].flatMap(importsOf).map(({ target }) => target))
+  const used = new Set(productFiles.flatMap(importsOf).map(({ target }) => target))
   const commands = readFileSync(join(ROOT, 'package.json'), 'utf8')
-  for (const file of [...serviceFiles, ...sharedFiles]) {
+  for (const file of productFiles) {
     assert(file.endsWith('/main.ts') || used.has(file) || commands.includes(`${file}"`), `nobody uses ${file}`)
   }
 })
