@@ -9,12 +9,13 @@ import { createReports } from '../shared/watching/reports.ts'
 import { watchProcess } from '../shared/watching/process-watch.ts'
 import { createIdentity, startReporter } from '../shared/watching/reporter.ts'
 import { waitForArrival } from './arrivals.ts'
+import { breakerState } from './breaker.ts'
 import { createProcessorClient } from './client.ts'
 import { WORKER_RULES, WORKER_VARIABLES } from './config.ts'
 import { createWorkerLoop } from './loop.ts'
 import { followPreferred } from './preferred.ts'
 import { recover } from './recovery.ts'
-import { createWorkerReport, stateOf } from './watching/report.ts'
+import { createWorkerReport } from './watching/report.ts'
 import { breakerLimitsOf } from './routing.ts'
 import { createTally } from './tally.ts'
 import { createTotalsRetention } from './totals-retention.ts'
@@ -88,7 +89,7 @@ await runService({
         watch,
         startedAtMs: identity.startedAtMs,
         view: loop.view,
-        breakerState: processor => stateOf(loop.view()[processor].breaker, nowMs(), breakerLimits),
+        breakerState: processor => breakerState(loop.view()[processor].breaker, nowMs(), breakerLimits),
         connections: processor => clients[processor].connectionCount()
       })
       scope.own(await serveMetrics(config.metricsListen, metrics, log), running => running.close())
