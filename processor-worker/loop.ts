@@ -11,7 +11,7 @@ import {
 } from '../shared/redis/functions.ts'
 import { record } from '../shared/watching/histogram.ts'
 import type { TroubleReport } from '../shared/watching/report.ts'
-import type { BreakerEvent } from './breaker.ts'
+import { NEVER_MS, type BreakerEvent } from './breaker.ts'
 import { createBurst } from './burst.ts'
 import type { ProcessorClient } from './client.ts'
 import { createLatch } from './latch.ts'
@@ -206,7 +206,7 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
 
   const observeAgain = (processor: ProcessorName) => (outcome: SendOutcome) => {
     count(lanes[processor], outcome)
-    note(processor, isAtWork(outcome) ? { kind: 'success' } : { kind: 'failure', count: 1, sentAtMs: 0 })
+    note(processor, isAtWork(outcome) ? { kind: 'success' } : { kind: 'failure', count: 1, sentAtMs: NEVER_MS })
   }
 
   /** Sends what the other processor has refused for good. */
@@ -423,14 +423,17 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
   }
 
   const inFlightCount = () => lanes.default.observed.inFlightCount + lanes.fallback.observed.inFlightCount
-  const facts = (atMs: number): RoutingFacts => ({
-    nowMs: atMs,
-    tookAtMs,
-    waitingCount,
-    workerCount,
-    default: lanes.default.observed.facts(atMs),
-    fallback: lanes.fallback.observed.facts(atMs)
-  })
+  const facts = (atMs: number): RoutingFacts => {
+    for (const processor of PROCESSOR_NAMES) lanes[processor].observed.tick(atMs)
+    return {
+      nowMs: atMs,
+      tookAtMs,
+      waitingCount,
+      workerCount,
+      default: lanes.default.observed.facts(),
+      fallback: lanes.fallback.observed.facts()
+    }
+  }
 
   const running = run()
 
