@@ -15,11 +15,11 @@ import { WORKER_RULES, WORKER_VARIABLES } from './config.ts'
 import { createWorkerLoop } from './loop.ts'
 import { followPreferred } from './preferred.ts'
 import { recover } from './recovery.ts'
-import { createWorkerReport } from './watching/report.ts'
 import { breakerLimitsOf } from './routing.ts'
 import { createTally } from './tally.ts'
 import { createTotalsRetention } from './totals-retention.ts'
-import { createTrouble } from './trouble.ts'
+import { createWorkerReport } from './watching/report.ts'
+import { createTrouble } from './watching/trouble.ts'
 
 const REDIS_TIMEOUT_MS = 5_000
 

@@ -1,4 +1,5 @@
-// A worker, step by step: what processor-worker/loop.ts and resolver.ts do, with every wait in the hands of the test.
+// A worker, step by step: what exchange.ts, sending.ts and resolver.ts of processor-worker/ do with payments, with every
+// wait in the hands of the test.
 // What is pure there, and all that speaks to Redis, is the real code.
 import {
   isLast,

@@ -24,6 +24,7 @@ const PURE = [
   'processor-worker/routing.ts',
   'processor-worker/routing-parameters.ts',
   'processor-worker/observed.ts',
+  'processor-worker/held-entries.ts',
   'processor-worker/outcome.ts',
   'health-monitor/preference.ts',
   'processor-worker/commands/audit-differences.ts',
