@@ -1,5 +1,5 @@
 import type { PreferredProcessor, ProcessorName } from '../shared/payment.ts'
-import { CLOSED, step, type Breaker, type BreakerEvent, type BreakerLimits } from './breaker.ts'
+import { CLOSED, NEVER_MS, step, type Breaker, type BreakerEvent, type BreakerLimits } from './breaker.ts'
 import type { ProcessorFacts } from './routing.ts'
 
 /**
@@ -27,7 +27,7 @@ export class Observed {
   /** The lowest latency since `#windowAtMs`, and in the window before. */
   #lowestMs = 0
   #lowestBeforeMs = 0
-  #windowAtMs = 0
+  #windowAtMs = NEVER_MS
 
   constructor(limits: BreakerLimits) {
     this.#limits = limits
