@@ -1,25 +1,33 @@
+import type { BreakerState } from '../shared/watching/report.ts'
+
+/** Before any other time: of what never happened, or happened nobody knows when. */
+export const NEVER_MS = 0
+
 /** A circuit breaker as a value. */
 export type Breaker =
   | {
       state: 'closed'
       failureCount: number
-      /** When it closed; 0 if it never was open. */
+      /** When it closed; NEVER_MS if it never was open. */
       sinceMs: number
-      /** The last sign of life, which the published health has to outlive; 0 if there was none. */
+      /** The last sign of life, which the published health has to outlive; NEVER_MS if there was none. */
       succeededAtMs: number
     }
   | {
       state: 'open'
       sinceMs: number
-      /** When the last probe was sent; at first, when it opened. */
+      /**
+       * When the last probe was sent; at first, when it opened. So long ago that the next is due, once the published
+       * health says that it may be well.
+       */
       probedAtMs: number
-      /** When the newest attempt that failed was sent. */
+      /** When the newest attempt that failed was sent; NEVER_MS if none is known. */
       refusedSentAtMs: number
     }
 
 export type BreakerEvent =
-  /** `count` answers that came together. */
   | { kind: 'success' }
+  /** `count` answers that came together, to what was sent then; NEVER_MS if that is not known. */
   | { kind: 'failure'; count: number; sentAtMs: number }
   | { kind: 'probe-sent' }
   /** The health monitor says so; what the worker sees itself counts more. */
@@ -35,7 +43,7 @@ export type BreakerLimits = {
   ownWordMs: number
 }
 
-export const CLOSED: Breaker = { state: 'closed', failureCount: 0, sinceMs: 0, succeededAtMs: 0 }
+export const CLOSED: Breaker = { state: 'closed', failureCount: 0, sinceMs: NEVER_MS, succeededAtMs: NEVER_MS }
 
 /** The breaker after an event. */
 export function step(breaker: Breaker, event: BreakerEvent, nowMs: number, limits: BreakerLimits): Breaker {
@@ -57,7 +65,9 @@ export function step(breaker: Breaker, event: BreakerEvent, nowMs: number, limit
     case 'probe-sent':
       return breaker.state === 'open' ? { ...breaker, probedAtMs: nowMs } : breaker
     case 'published-failing':
-      return breaker.state === 'closed' && nowMs - breaker.succeededAtMs >= limits.ownWordMs ? open(nowMs, 0) : breaker
+      return breaker.state === 'closed' && nowMs - breaker.succeededAtMs >= limits.ownWordMs
+        ? open(nowMs, NEVER_MS)
+        : breaker
     case 'published-well':
       return breaker.state === 'open' ? { ...breaker, probedAtMs: nowMs - limits.openMs } : breaker
   }
@@ -65,6 +75,13 @@ export function step(breaker: Breaker, event: BreakerEvent, nowMs: number, limit
 
 export function isProbeDue(breaker: Breaker, nowMs: number, limits: BreakerLimits): boolean {
   return breaker.state === 'open' && nowMs - breaker.probedAtMs >= limits.openMs
+}
+
+/** HALF_OPEN is an open breaker whose probe is under way, or that lets the next payment through as one. */
+export function breakerState(breaker: Breaker, nowMs: number, limits: BreakerLimits): BreakerState {
+  if (breaker.state === 'closed') return 'CLOSED'
+  const isProbing = breaker.probedAtMs > Math.max(breaker.sinceMs, breaker.refusedSentAtMs)
+  return isProbing || isProbeDue(breaker, nowMs, limits) ? 'HALF_OPEN' : 'OPEN'
 }
 
 function open(nowMs: number, refusedSentAtMs: number): Breaker {

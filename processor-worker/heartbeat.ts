@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../shared/log.ts'
 import type { TroubleReport } from '../shared/watching/report.ts'
-import { createTrouble } from './trouble.ts'
+import { createTrouble } from './watching/trouble.ts'
 
 export type Heartbeat = {
   /** Why the last beat failed; undefined while all is well. */

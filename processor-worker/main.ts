@@ -3,6 +3,7 @@ import { createFunctions } from '../shared/redis/functions.ts'
 import { adoptIdPeriods } from '../shared/redis/id-periods.ts'
 import { runService } from '../shared/service.ts'
 import { waitForArrival } from './arrivals.ts'
+import { breakerState } from './breaker.ts'
 import { createProcessorClient } from './client.ts'
 import { WORKER_VARIABLES } from './config.ts'
 import { startHeartbeat } from './heartbeat.ts'
@@ -13,7 +14,7 @@ import { breakerLimitsOf } from './routing.ts'
 import { routingParametersOf } from './routing-parameters.ts'
 import { createTally } from './tally.ts'
 import { createTotalsRetention } from './totals-retention.ts'
-import { createWorkerReport, stateOf } from './watching/report.ts'
+import { createWorkerReport } from './watching/report.ts'
 
 const REDIS_TIMEOUT_MS = 5_000
 
@@ -70,7 +71,7 @@ await runService({
         watch,
         startedAtMs: identity.startedAtMs,
         view: loop.view,
-        breakerState: processor => stateOf(loop.view()[processor].breaker, nowMs(), breakerLimits),
+        breakerState: processor => breakerState(loop.view()[processor].breaker, nowMs(), breakerLimits),
         connections: processor => clients[processor].connectionCount()
       })
     })

@@ -1,5 +1,5 @@
 import type { PreferredProcessor, ProcessorName } from '../shared/payment.ts'
-import { CLOSED, step, type Breaker, type BreakerEvent, type BreakerLimits } from './breaker.ts'
+import { CLOSED, NEVER_MS, step, type Breaker, type BreakerEvent, type BreakerLimits } from './breaker.ts'
 import type { ProcessorFacts } from './routing.ts'
 
 /**
@@ -27,7 +27,7 @@ export class Observed {
   /** The lowest latency since `#windowAtMs`, and in the window before. */
   #lowestMs = 0
   #lowestBeforeMs = 0
-  #windowAtMs = 0
+  #windowAtMs = NEVER_MS
 
   constructor(limits: BreakerLimits) {
     this.#limits = limits
@@ -72,25 +72,27 @@ export class Observed {
     this.#lowestMs = 0
   }
 
-  facts(nowMs: number): ProcessorFacts {
+  /** Looks at how slow it is now. To be called before each decision: what is not looked at is no evidence. */
+  tick(nowMs: number): void {
     const { done, value: oldestSentAtMs } = this.#awaited.keys().next()
     const waitedMs = done === true ? 0 : nowMs - oldestSentAtMs
-    return {
-      breaker: this.breaker,
-      inFlightCount: this.inFlightCount,
-      latencyMs: this.#lasting(Math.max(this.#meanMs, waitedMs), nowMs)
-    }
-  }
-
-  /** The lowest latency of the last one to two times `EVIDENCE_MS`. */
-  #lasting(latencyMs: number, nowMs: number): number {
+    const latencyMs = Math.max(this.#meanMs, waitedMs)
     if (nowMs - this.#windowAtMs >= EVIDENCE_MS) {
       this.#lowestBeforeMs = nowMs - this.#windowAtMs < 2 * EVIDENCE_MS ? this.#lowestMs : 0
       this.#lowestMs = latencyMs
       this.#windowAtMs = nowMs
     }
     this.#lowestMs = Math.min(this.#lowestMs, latencyMs)
-    return Math.min(this.#lowestMs, this.#lowestBeforeMs)
+  }
+
+  /** As of the last tick. */
+  facts(): ProcessorFacts {
+    return {
+      breaker: this.breaker,
+      inFlightCount: this.inFlightCount,
+      // The lowest of the last one to two times EVIDENCE_MS.
+      latencyMs: Math.min(this.#lowestMs, this.#lowestBeforeMs)
+    }
   }
 }
 

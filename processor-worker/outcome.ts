@@ -10,6 +10,11 @@ export type SendOutcome =
   /** Timeout, reset, or an answer that makes no sense: it may be stored, or be stored later. */
   | { kind: 'unknown'; reason: string }
 
+/** Whether it shows that the processor is well. One that rejects a payment for good is at work. */
+export function isAtWork({ kind }: SendOutcome): boolean {
+  return kind === 'booked' || kind === 'already-booked' || kind === 'rejected'
+}
+
 /** What is wrong with the body that was sent: it makes no sense, is too large, is of the wrong type. */
 const REJECTIONS = new Set([400, 413, 415])
 

@@ -28,9 +28,7 @@ export async function resolveOutcome(
       return { ...payment, cents, requestedAtMs: stored.requestedAtMs }
     }
     if (stored.kind === 'absent') {
-      const outcome = await new Promise<SendOutcome>(resolve => {
-        client.send(payment, payment.requestedAtMs, resolve)
-      })
+      const outcome = await attemptOnce(payment, client)
       observe(outcome)
       if (outcome.kind === 'booked') return payment
     }
@@ -48,8 +46,8 @@ export type LastOutcome =
 
 /**
  * Sends a payment that the other processor has refused for good, until it is booked here or refused for good here as
- * well. Once an outcome is unknown no refusal ends it any more, as in `resolveOutcome`. Resolves with undefined as that
- * does.
+ * well. Once an outcome is unknown no refusal ends it any more, as in `resolveOutcome`. Resolves with undefined in the
+ * same case.
  *
  * @param observe is told the outcome of each attempt
  */
@@ -60,9 +58,7 @@ export async function sendToLast(
   signal: AbortSignal
 ): Promise<LastOutcome | undefined> {
   for (let attempt = 0; ; attempt++) {
-    const outcome = await new Promise<SendOutcome>(resolve => {
-      client.send(payment, payment.requestedAtMs, resolve)
-    })
+    const outcome = await attemptOnce(payment, client)
     observe(outcome)
     switch (outcome.kind) {
       case 'booked':
@@ -79,6 +75,12 @@ export async function sendToLast(
         if (signal.aborted) return { kind: 'not-booked' }
     }
   }
+}
+
+function attemptOnce(payment: TakenPayment, client: ProcessorClient): Promise<SendOutcome> {
+  return new Promise(resolve => {
+    client.send(payment, payment.requestedAtMs, resolve)
+  })
 }
 
 function backoffMs(attempt: number): number {

@@ -15,7 +15,7 @@ export type ProcessorFacts = {
 
 export type RoutingFacts = {
   nowMs: number
-  /** When this worker took payments last. */
+  /** When this worker took payments last; NEVER_MS before the first. */
   tookAtMs: number
   /** Payments that were free for either processor, by the last call that took some. */
   waitingCount: number

@@ -2,14 +2,13 @@ import type { ProcessorName } from '../../shared/payment.ts'
 import { copyOf, since, toSparse, type Histogram } from '../../shared/watching/histogram.ts'
 import { countsSince, perSecond, Recent, type Counts } from '../../shared/watching/recent.ts'
 import type {
-  BreakerState,
   LaneReport,
   ProcessFigures,
   SendOutcomeKind,
   WorkerReport,
   TroubleReport
 } from '../../shared/watching/report.ts'
-import { isProbeDue, type Breaker, type BreakerLimits } from '../breaker.ts'
+import { breakerState, NEVER_MS, type Breaker, type BreakerLimits } from '../breaker.ts'
 import type { LaneTally, Tally } from '../tally.ts'
 
 /** What the loop has of one processor now. */
@@ -53,7 +52,10 @@ function laneReport(tally: LaneTally, limits: BreakerLimits) {
     const { earlier, seconds } = recent.span(SECOND_MS) ?? { earlier: { value: now }, seconds: 0 }
     const longer = recent.span(TEN_SECONDS_MS)?.earlier.value ?? now
     return {
-      breaker: { state: stateOf(breaker, nowMs, limits), sinceMs: breaker.sinceMs === 0 ? null : breaker.sinceMs },
+      breaker: {
+        state: breakerState(breaker, nowMs, limits),
+        sinceMs: breaker.sinceMs === NEVER_MS ? null : breaker.sinceMs
+      },
       inFlight: inFlightCount,
       settledPerSecond: perSecond(now.settled - earlier.value.settled, seconds),
       recent: {
@@ -62,11 +64,4 @@ function laneReport(tally: LaneTally, limits: BreakerLimits) {
       }
     }
   }
-}
-
-/** HALF_OPEN is an open breaker whose probe is under way, or that lets the next payment through as one. */
-export function stateOf(breaker: Breaker, nowMs: number, limits: BreakerLimits): BreakerState {
-  if (breaker.state === 'closed') return 'CLOSED'
-  const isProbing = breaker.probedAtMs > Math.max(breaker.sinceMs, breaker.refusedSentAtMs)
-  return isProbing || isProbeDue(breaker, nowMs, limits) ? 'HALF_OPEN' : 'OPEN'
 }

@@ -134,7 +134,7 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
      *
      * @param only.acceptedAgoMs only payments accepted at least so long ago; undefined for any
      * @param only.leaveCount only as long as more than so many wait
-     * @returns `newestEntryId` unless there may be more to take: whatever comes after it is new; how many payments
+     * @returns whether there may be more to take: if not, whatever comes after `newestEntryId` is new; how many payments
      * wait afterwards, free for either processor; and which entries were no payments, and are dead letters now
      */
     async take(
@@ -144,7 +144,7 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
       only: { acceptedAgoMs?: number; leaveCount?: number } = {}
     ): Promise<{
       payments: TakenPayment[]
-      newestEntryId: string | undefined
+      more: { kind: 'maybe' } | { kind: 'none'; newestEntryId: string }
       waitingCount: number
       malformed: MalformedEntry[]
     }> {
@@ -158,7 +158,7 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
       }
       return {
         payments,
-        newestEntryId: newest === '' ? undefined : newest,
+        more: newest === '' ? { kind: 'maybe' } : { kind: 'none', newestEntryId: newest },
         waitingCount: wholeNumber(waiting),
         malformed: malformedEntries(malformed)
       }

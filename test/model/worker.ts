@@ -1,4 +1,5 @@
-// A worker, step by step: what processor-worker/loop.ts and resolver.ts do, with every wait in the hands of the test.
+// A worker, step by step: what exchange.ts, sending.ts and resolver.ts of processor-worker/ do with payments, with every
+// wait in the hands of the test.
 // What is pure there, and all that speaks to Redis, is the real code.
 import {
   isLast,
@@ -9,6 +10,7 @@ import {
 } from '../../shared/redis/functions.ts'
 import { centsFromDecimal } from '../../shared/money.ts'
 import { otherThan, PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
+import { HeldEntries } from '../../processor-worker/held-entries.ts'
 import type { SendOutcome } from '../../processor-worker/outcome.ts'
 import { recover } from '../../processor-worker/recovery.ts'
 import type { TotalsRetention } from '../../processor-worker/totals-retention.ts'
@@ -49,7 +51,7 @@ export class ModelWorker {
   hasLeft = false
   readonly #options: WorkerOptions
   readonly #lanes: Record<ProcessorName, Lane> = { default: newLane(), fallback: newLane() }
-  readonly #held = new Map<string, string>()
+  readonly #held = new HeldEntries()
   #openCount = 0
 
   constructor(options: WorkerOptions) {
@@ -139,7 +141,7 @@ export class ModelWorker {
   readonly #adopt = (payments: readonly TakenPayment[]) => {
     for (const payment of payments) {
       if (this.#held.has(payment.entryId)) continue
-      this.#held.set(payment.entryId, payment.record)
+      this.#held.hold(payment)
       void this.#resolve(payment)
     }
   }
@@ -152,7 +154,7 @@ export class ModelWorker {
 
   async #send(payment: TakenPayment): Promise<void> {
     const lane = this.#lanes[payment.processor]
-    this.#held.set(payment.entryId, payment.record)
+    this.#held.hold(payment)
     this.#openCount += 1
     const outcome = await this.#attempt(payment)
     this.#openCount -= 1
@@ -174,7 +176,7 @@ export class ModelWorker {
 
   async #sendLast(payment: TakenPayment): Promise<void> {
     const lane = this.#lanes[payment.processor]
-    this.#held.set(payment.entryId, payment.record)
+    this.#held.hold(payment)
     this.#openCount += 1
     while (true) {
       const outcome = await this.#attempt(payment)
@@ -220,7 +222,7 @@ export class ModelWorker {
       this.#lanes[processor].booked.unshift(...batch)
       throw error
     }
-    for (const { entryId } of batch) this.#held.delete(entryId)
+    for (const { entryId } of batch) this.#held.settled(entryId)
   }
 
   async #release(lane: Lane, batch: TakenPayment[]): Promise<void> {
@@ -230,7 +232,7 @@ export class ModelWorker {
       lane.refused.unshift(...batch)
       throw error
     }
-    this.#letGo(batch)
+    for (const payment of batch) this.#held.letGo(payment)
   }
 
   async #reject(lane: Lane, rejected: Rejected): Promise<void> {
@@ -249,11 +251,7 @@ export class ModelWorker {
       lane.rejected.push(rejected)
       throw error
     }
-    this.#letGo([payment])
-  }
-
-  #letGo(payments: readonly TakenPayment[]): void {
-    for (const { entryId, record } of payments) if (this.#held.get(entryId) === record) this.#held.delete(entryId)
+    this.#held.letGo(payment)
   }
 }
 

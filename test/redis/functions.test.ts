@@ -36,24 +36,24 @@ test('take records the choice in the same step and hands out each payment once',
   const { keys, functions } = await isolate()
   const payment = newPayment(1_234)
   await functions.accept([payment], 100)
-  const { payments, newestEntryId } = await functions.take('worker', AT_DEFAULT, 10)
+  const { payments, more } = await functions.take('worker', AT_DEFAULT, 10)
   const taken = first(payments)
   assert.equal(payments.length, 1)
   assert.deepEqual(
     { ...taken },
     { ...payment, ...AT_DEFAULT, entryId: taken.entryId, record: 'default 2026-11-21T07:48:20.123Z worker #1' }
   )
-  assert.equal(newestEntryId, taken.entryId)
+  assert.deepEqual(more, { kind: 'none', newestEntryId: taken.entryId })
   assert.equal(await redis.hget(keys.inFlight, taken.entryId), taken.record)
   assert.deepEqual((await functions.take('other', AT_FALLBACK, 10)).payments, [])
 })
 
 test('take says whether there may be more', async () => {
   const { functions } = await isolate()
-  assert.equal((await functions.take('worker', AT_DEFAULT, 2)).newestEntryId, '0-0')
+  assert.deepEqual((await functions.take('worker', AT_DEFAULT, 2)).more, { kind: 'none', newestEntryId: '0-0' })
   await functions.accept(newPayments(3), 100)
-  assert.equal((await functions.take('worker', AT_DEFAULT, 2)).newestEntryId, undefined)
-  assert.notEqual((await functions.take('worker', AT_DEFAULT, 2)).newestEntryId, undefined)
+  assert.equal((await functions.take('worker', AT_DEFAULT, 2)).more.kind, 'maybe')
+  assert.equal((await functions.take('worker', AT_DEFAULT, 2)).more.kind, 'none')
 })
 
 test('take leaves payments that were accepted too late', async () => {

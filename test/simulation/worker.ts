@@ -1,5 +1,5 @@
 import type { Health } from '../../health-monitor/preference.ts'
-import type { PreferredProcessor, ProcessorName } from '../../shared/payment.ts'
+import { PROCESSOR_NAMES, type PreferredProcessor, type ProcessorName } from '../../shared/payment.ts'
 import { WORKER_VARIABLES } from '../../processor-worker/config.ts'
 import { eventsOf, Observed } from '../../processor-worker/observed.ts'
 import { breakerLimitsOf, type RoutingFacts, type Take } from '../../processor-worker/routing.ts'
@@ -15,7 +15,7 @@ export type Policy = (facts: SimulatedFacts, parameters: RoutingParameters) => T
  * From one exchange with Redis to the next, when there is something to do: the rest between them and the round trip.
  */
 const EXCHANGE_MS = Number(WORKER_VARIABLES.exchangeEveryMs.default)
-/** As in loop.ts. */
+/** As in rounds.ts. */
 export const TROUBLE_TICK_MS = 20
 
 type Answered = { processor: ProcessorName; batch: Batch; isBooked: boolean }
@@ -43,8 +43,8 @@ export class SimulatedWorker {
       tookAtMs: 0,
       waitingCount: 0,
       workerCount,
-      default: this.lanes.default.facts(0),
-      fallback: this.lanes.fallback.facts(0),
+      default: this.lanes.default.facts(),
+      fallback: this.lanes.fallback.facts(),
       published: { default: undefined, fallback: undefined }
     }
   }
@@ -102,8 +102,10 @@ export class SimulatedWorker {
   #choose(nowMs: number): Take[] {
     const facts = this.#facts
     facts.nowMs = nowMs
-    facts.default = this.lanes.default.facts(nowMs)
-    facts.fallback = this.lanes.fallback.facts(nowMs)
+    for (const processor of PROCESSOR_NAMES) {
+      this.lanes[processor].tick(nowMs)
+      facts[processor] = this.lanes[processor].facts()
+    }
     return this.#policy(facts, this.#parameters)
   }
 }

@@ -5,8 +5,8 @@ import { describe, it, test } from 'node:test'
 import { createGatewayReport } from '../../gateway/watching/report.ts'
 import { createTally as createGatewayTally } from '../../gateway/tally.ts'
 import { createTally as createMonitorTally, monitorReport, notePoll } from '../../health-monitor/tally.ts'
-import { CLOSED, step, type BreakerEvent, type BreakerLimits } from '../../processor-worker/breaker.ts'
-import { createWorkerReport, stateOf } from '../../processor-worker/watching/report.ts'
+import { breakerState, CLOSED, step, type BreakerEvent, type BreakerLimits } from '../../processor-worker/breaker.ts'
+import { createWorkerReport } from '../../processor-worker/watching/report.ts'
 import { createTally as createWorkerTally } from '../../processor-worker/tally.ts'
 import { cpuStatPaths, parseCpuStat } from '../../shared/watching/cgroup.ts'
 import { countOf, fromSparse, record } from '../../shared/watching/histogram.ts'
@@ -99,20 +99,20 @@ describe('the state of a breaker, in words', () => {
   const opened: [BreakerEvent, number] = [{ kind: 'failure', count: 3, sentAtMs: 990 }, 1_000]
 
   it('CLOSED', () => {
-    assert.equal(stateOf(CLOSED, 1, LIMITS), 'CLOSED')
+    assert.equal(breakerState(CLOSED, 1, LIMITS), 'CLOSED')
   })
   it('OPEN until a probe is due', () => {
-    assert.equal(stateOf(after(opened), 1_249, LIMITS), 'OPEN')
+    assert.equal(breakerState(after(opened), 1_249, LIMITS), 'OPEN')
   })
   it('HALF_OPEN once the next payment is a probe', () => {
-    assert.equal(stateOf(after(opened), 1_250, LIMITS), 'HALF_OPEN')
+    assert.equal(breakerState(after(opened), 1_250, LIMITS), 'HALF_OPEN')
   })
   it('HALF_OPEN while a probe is under way', () => {
-    assert.equal(stateOf(after(opened, [{ kind: 'probe-sent' }, 1_300]), 1_310, LIMITS), 'HALF_OPEN')
+    assert.equal(breakerState(after(opened, [{ kind: 'probe-sent' }, 1_300]), 1_310, LIMITS), 'HALF_OPEN')
   })
   it('OPEN again when the probe was refused', () => {
     assert.equal(
-      stateOf(
+      breakerState(
         after(opened, [{ kind: 'probe-sent' }, 1_300], [{ kind: 'failure', count: 1, sentAtMs: 1_300 }, 1_310]),
         1_320,
         LIMITS
@@ -121,7 +121,7 @@ describe('the state of a breaker, in words', () => {
     )
   })
   it('CLOSED after a success', () => {
-    assert.equal(stateOf(after(opened, [{ kind: 'success' }, 1_400]), 1_400, LIMITS), 'CLOSED')
+    assert.equal(breakerState(after(opened, [{ kind: 'success' }, 1_400]), 1_400, LIMITS), 'CLOSED')
   })
 })
 

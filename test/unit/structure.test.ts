@@ -24,6 +24,7 @@ const DECISIONS = [
   'processor-worker/breaker.ts',
   'processor-worker/routing.ts',
   'processor-worker/observed.ts',
+  'processor-worker/held-entries.ts',
   'processor-worker/outcome.ts',
   'health-monitor/preference.ts',
   'processor-worker/commands/audit-differences.ts',

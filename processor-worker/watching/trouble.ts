@@ -1,4 +1,4 @@
-import type { TroubleKind, TroubleReport } from '../shared/watching/report.ts'
+import type { TroubleKind, TroubleReport } from '../../shared/watching/report.ts'
 
 export type Trouble = {
   /** Something went wrong; only the first time since it went well is logged. */

@@ -1,0 +1,95 @@
+import { otherThan, PROCESSOR_NAMES, type ProcessorName } from '../shared/payment.ts'
+import { isLast, type Functions, type TakenPayment } from '../shared/redis/functions.ts'
+import type { Backlog } from './backlog.ts'
+import type { HeldEntries } from './held-entries.ts'
+import type { Lane, Lanes, Rejected } from './lane.ts'
+import type { RoutingParameters } from './routing-parameters.ts'
+import type { Sending } from './sending.ts'
+import type { LoopLog } from './watching/loop-log.ts'
+
+export type Refusals = {
+  /** Frees what a processor refused, for any worker and either processor. At a failure, which is thrown, all stay. */
+  release: (lane: Lane, batch: TakenPayment[]) => Promise<void>
+  /** Takes those out of the lane that can go on now: not to a processor that has all that it may have. */
+  nextRejected: (lane: Lane) => Rejected[]
+  /**
+   * To the other processor, if that was not asked yet, else to the dead letters. At a failure, which is thrown, it stays
+   * with its lane.
+   */
+  reject: (lane: Lane, rejected: Rejected) => Promise<void>
+}
+
+export type RefusalsOptions = {
+  /** The worker's name. */
+  name: string
+  functions: Functions
+  lanes: Lanes
+  held: HeldEntries
+  backlog: Backlog
+  sending: Sending
+  routing: Pick<RoutingParameters, 'inFlightMax'>
+  requestedAtMs: () => number
+  loopLog: LoopLog
+}
+
+/** What becomes of payments that a processor has not booked. */
+export function createRefusals(options: RefusalsOptions): Refusals {
+  const { name, functions, lanes, held, backlog, sending, routing, requestedAtMs, loopLog } = options
+
+  const bury = async (rejected: Rejected) => {
+    const { payment, reason } = rejected
+    const isBuried = await functions.bury(
+      payment,
+      `${otherThan(payment.processor)} refused it for good, then ${payment.processor}: ${reason}`
+    )
+    if (isBuried) loopLog.deadLetters.note(rejected)
+  }
+
+  const passOn = async (rejected: Rejected) => {
+    const { payment } = rejected
+    const choice = { processor: otherThan(payment.processor), requestedAtMs: requestedAtMs() }
+    const passed = await functions.passOn(payment, name, choice)
+    if (passed) {
+      loopLog.passedOn.note(rejected)
+      sending.sendLast(passed)
+    }
+  }
+
+  return {
+    async release(lane, batch) {
+      try {
+        await functions.release(batch)
+      } catch (error) {
+        lane.refused.unshift(...batch)
+        throw error
+      }
+      for (const payment of batch) held.letGo(payment)
+      backlog.mayHaveMore = true
+    },
+
+    nextRejected(lane) {
+      const room: Record<ProcessorName, number> = { default: 0, fallback: 0 }
+      for (const processor of PROCESSOR_NAMES)
+        room[processor] = routing.inFlightMax - lanes[processor].observed.inFlightCount
+      const later: Rejected[] = []
+      const next = lane.rejected.filter(rejected => {
+        if (isLast(rejected.payment) || room[otherThan(rejected.payment.processor)]-- > 0) return true
+        later.push(rejected)
+        return false
+      })
+      lane.rejected = later
+      return next
+    },
+
+    async reject(lane, rejected) {
+      try {
+        await (isLast(rejected.payment) ? bury(rejected) : passOn(rejected))
+      } catch (error) {
+        lane.rejected.push(rejected)
+        throw error
+      }
+      lane.observed.left(1)
+      held.letGo(rejected.payment)
+    }
+  }
+}
