@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
+import type { Health } from '../shared/health.ts'
 import type { Keys } from '../shared/keys.ts'
 import type { Log } from '../shared/log.ts'
 import { PROCESSOR_NAMES, type PreferredProcessor, type ProcessorName } from '../shared/payment.ts'
 import { holdLease } from '../shared/redis/lease.ts'
 import type { Poller } from './poller.ts'
-import { preferredOf, type Health } from './preference.ts'
+import { preferredOf } from './preference.ts'
 import { publish, readHealth } from './publish.ts'
 import { notePoll, type Tally } from './tally.ts'
 
