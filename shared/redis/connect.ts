@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { Variable } from '../config.ts'
 import type { Log } from '../log.ts'
+import { isReplyError } from './errors.ts'
 
 /** `redis://host:6379/0`, `rediss://…` for TLS, or `unix:/path/redis.sock`. */
 export const REDIS_URL: Variable<string> = {
@@ -104,7 +105,7 @@ export async function onceRedisAnswers<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      if ((error instanceof Error && error.name === 'ReplyError') || performance.now() > deadlineMs) throw error
+      if (isReplyError(error) || performance.now() > deadlineMs) throw error
       await sleep(50)
     }
   }

@@ -14,6 +14,10 @@ const PURE = [
   'shared/totals.ts',
   'shared/config.ts',
   'shared/id-memory.ts',
+  'shared/health.ts',
+  'shared/redis/attempt-record.ts',
+  'shared/redis/errors.ts',
+  'shared/redis/replies.ts',
   'shared/watching/memory-parts.ts',
   'gateway/framing.ts',
   'gateway/payment-body.ts',
@@ -97,6 +101,11 @@ test('a service imports itself and shared/ only, and shared/ nothing outside', (
     const [from, to] = [file.split('/')[0], target.split('/')[0]]
     assert(to === from || to === 'shared', `${file} imports ${target}`)
   }
+})
+
+test('shared/redis knows nothing of those who watch', () => {
+  for (const { file, target } of filesBelow('shared/redis').flatMap(importsOf))
+    assert(!target?.startsWith('shared/watching/'), `${file} imports ${target ?? ''}`)
 })
 
 test('nobody imports a main', () => {

@@ -1,0 +1,114 @@
+import type { Redis } from 'ioredis'
+import { digitsOf, settledIdRecord } from '../id-memory.ts'
+import { WORKER_GROUP, type Keys } from '../keys.ts'
+import type { ProcessorName } from '../payment.ts'
+import { renderAttempt, type Choice } from './attempt-record.ts'
+import { exactSinceOf } from './errors.ts'
+import { callFunction } from './library.ts'
+import {
+  malformedEntries,
+  queuedPayment,
+  type BookedPayment,
+  type MalformedEntry,
+  type TakenPayment
+} from './queued-payment.ts'
+import { list, text, textList, wholeNumber } from './replies.ts'
+import { addIncrements } from './totals.ts'
+
+/** From the queue to a processor, and what becomes of it there. */
+export function createForwarding(redis: Redis, keys: Keys) {
+  /** As ISO time; '' while nothing was forgotten. What settling was told last: it changes once a minute. */
+  let exactSince = ''
+  let attemptCount = 0
+  /**
+   * No two records of a worker are alike, whatever its clock does: a late refusal frees the attempt that it answers,
+   * and no other.
+   */
+  const newRecord = (worker: string, choice: Choice, isLast: boolean) =>
+    renderAttempt({ ...choice, worker, attempt: ++attemptCount, isLast, isUnresolved: false })
+
+  return {
+    /**
+     * Takes up to `countMax` payments for one processor and records that choice.
+     *
+     * @param only.acceptedAgoMs only payments accepted at least so long ago; undefined for any
+     * @param only.leaveCount only as long as more than so many wait
+     * @returns `newestEntryId` unless there may be more to take: whatever comes after it is new; how many payments
+     * wait afterwards, free for either processor; and which entries were no payments, and are dead letters now
+     */
+    async take(
+      worker: string,
+      choice: Choice,
+      countMax: number,
+      only: { acceptedAgoMs?: number; leaveCount?: number } = {}
+    ): Promise<{
+      payments: TakenPayment[]
+      newestEntryId: string | undefined
+      waitingCount: number
+      malformed: MalformedEntry[]
+    }> {
+      const record = newRecord(worker, choice, false)
+      const args = [WORKER_GROUP, worker, record, countMax, only.acceptedAgoMs ?? '', only.leaveCount ?? 0]
+      const callKeys = [keys.queue, keys.inFlight, keys.deadLetters, keys.clock]
+      const [newest, waiting, malformed, ...flat] = list(await callFunction(redis, 'take', callKeys, args))
+      const payments: TakenPayment[] = []
+      for (let at = 0; at < flat.length; at += 3) {
+        payments.push({ ...queuedPayment(flat, at), ...choice, record })
+      }
+      return {
+        payments,
+        newestEntryId: newest === '' ? undefined : text(newest),
+        waitingCount: wholeNumber(waiting),
+        malformed: malformedEntries(malformed)
+      }
+    },
+
+    /** Counts payments that `processor` has booked. Returns how many of them were counted by this call. */
+    async settle(processor: ProcessorName, booked: readonly BookedPayment[]): Promise<number> {
+      let open = booked
+      while (open.length > 0) {
+        const callKeys = [keys.queue, keys.inFlight, keys.idPeriods, keys.idNodes, keys.totalsExactSince]
+        const args: (string | number)[] = [WORKER_GROUP, processor, exactSince, open.length]
+        for (const { entryId, correlationId, cents, requestedAtMs } of open) {
+          args.push(entryId, digitsOf(correlationId), settledIdRecord(cents, processor, requestedAtMs))
+        }
+        addIncrements(keys, processor, open, exactSince, callKeys, args)
+        try {
+          const settledBefore = new Set(textList(await callFunction(redis, 'settle', callKeys, args)))
+          if (settledBefore.size === 0) break
+          // All or none: the others are counted by the next round.
+          open = open.filter(payment => !settledBefore.has(payment.entryId))
+        } catch (error) {
+          const told = exactSinceOf(error)
+          if (told === undefined) throw error
+          exactSince = told
+        }
+      }
+      return open.length
+    },
+
+    /** Frees payments whose processor refused them; returns how many were still this worker's to free. */
+    async release(refused: readonly TakenPayment[]): Promise<number> {
+      const args = [WORKER_GROUP, ...refused.flatMap(payment => [payment.entryId, payment.record])]
+      return wholeNumber(await callFunction(redis, 'release', [keys.queue, keys.inFlight], args))
+    },
+
+    /**
+     * Sends a payment that its processor refused for good to the other one, the last that may book it.
+     * Undefined if it is not ours any more.
+     */
+    async passOn(refused: TakenPayment, worker: string, choice: Choice): Promise<TakenPayment | undefined> {
+      const record = newRecord(worker, choice, true)
+      const args = [refused.entryId, refused.record, record]
+      const isOurs = wholeNumber(await callFunction(redis, 'pass_on', [keys.inFlight], args)) === 1
+      return isOurs ? { ...refused, ...choice, record } : undefined
+    },
+
+    /** Moves a payment that both processors refused for good to the dead letters. False if it is not ours any more. */
+    async bury(refused: TakenPayment, reason: string): Promise<boolean> {
+      const callKeys = [keys.queue, keys.inFlight, keys.deadLetters, keys.idPeriods, keys.idNodes]
+      const args = [WORKER_GROUP, refused.entryId, refused.record, reason, digitsOf(refused.correlationId)]
+      return wholeNumber(await callFunction(redis, 'bury', callKeys, args)) === 1
+    }
+  }
+}
