@@ -1,24 +1,13 @@
 import type { Redis } from 'ioredis'
-import { digitsOf, settledIdRecord } from '../id-memory.ts'
+import { digitsOf } from '../id-memory.ts'
 import { WORKER_GROUP, type Keys } from '../keys.ts'
-import type { ProcessorName } from '../payment.ts'
 import { renderAttempt, type Choice } from './attempt-record.ts'
-import { exactSinceOf } from './errors.ts'
 import { callFunction } from './library.ts'
-import {
-  malformedEntries,
-  queuedPayment,
-  type BookedPayment,
-  type MalformedEntry,
-  type TakenPayment
-} from './queued-payment.ts'
-import { list, text, textList, wholeNumber } from './replies.ts'
-import { addIncrements } from './totals.ts'
+import { malformedEntries, queuedPayment, type MalformedEntry, type TakenPayment } from './queued-payment.ts'
+import { list, text, wholeNumber } from './replies.ts'
 
-/** From the queue to a processor, and what becomes of it there. */
+/** From the queue to a processor, and from there to another one if it was refused; settling.ts counts what was booked. */
 export function createForwarding(redis: Redis, keys: Keys) {
-  /** As ISO time; '' while nothing was forgotten. What settling was told last: it changes once a minute. */
-  let exactSince = ''
   let attemptCount = 0
   /**
    * No two records of a worker are alike, whatever its clock does: a late refusal frees the attempt that it answers,
@@ -61,30 +50,6 @@ export function createForwarding(redis: Redis, keys: Keys) {
         waitingCount: wholeNumber(waiting),
         malformed: malformedEntries(malformed)
       }
-    },
-
-    /** Counts payments that `processor` has booked. Returns how many of them were counted by this call. */
-    async settle(processor: ProcessorName, booked: readonly BookedPayment[]): Promise<number> {
-      let open = booked
-      while (open.length > 0) {
-        const callKeys = [keys.queue, keys.inFlight, keys.idPeriods, keys.idNodes, keys.totalsExactSince]
-        const args: (string | number)[] = [WORKER_GROUP, processor, exactSince, open.length]
-        for (const { entryId, correlationId, cents, requestedAtMs } of open) {
-          args.push(entryId, digitsOf(correlationId), settledIdRecord(cents, processor, requestedAtMs))
-        }
-        addIncrements(keys, processor, open, exactSince, callKeys, args)
-        try {
-          const settledBefore = new Set(textList(await callFunction(redis, 'settle', callKeys, args)))
-          if (settledBefore.size === 0) break
-          // All or none: the others are counted by the next round.
-          open = open.filter(payment => !settledBefore.has(payment.entryId))
-        } catch (error) {
-          const told = exactSinceOf(error)
-          if (told === undefined) throw error
-          exactSince = told
-        }
-      }
-      return open.length
     },
 
     /** Frees payments whose processor refused them; returns how many were still this worker's to free. */

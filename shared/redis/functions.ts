@@ -4,6 +4,7 @@ import { createAccepting } from './accepting.ts'
 import { createDeadLetters } from './dead-letters.ts'
 import { createForwarding } from './forwarding.ts'
 import { createPurge } from './purge.ts'
+import { createSettling } from './settling.ts'
 import { createTakeover } from './takeover.ts'
 import { createTotals } from './totals.ts'
 import { createWorkerGroup } from './worker-group.ts'
@@ -28,6 +29,7 @@ export function createFunctions(redis: Redis, keys: Keys, idRetentionHours = 1) 
   return {
     ...createAccepting(redis, keys, idRetentionHours),
     ...createForwarding(redis, keys),
+    ...createSettling(redis, keys),
     ...createTakeover(redis, keys),
     ...createDeadLetters(redis, keys, idRetentionHours),
     ...createTotals(redis, keys),

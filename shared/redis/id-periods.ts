@@ -35,12 +35,12 @@ export function untilRemembered<T>(
 ): Promise<T> {
   return untilPeriodFits(attempt, (nowMs, newestStartMs) => {
     const period = periodFrom(nowMs, newestStartMs, idRetentionHours)
-    return callFunction(redis, 'begin_period', [keys.idPeriods], [...argumentsOf(period), nowMs])
+    return callFunction(redis, 'begin_period', [keys.idPeriods], [...periodArguments(period), nowMs])
   })
 }
 
 /** As lua/ids.lua takes a period. */
-export function argumentsOf({ name, startMs, endMs, forgottenMs }: IdPeriod): [string, number, number, number] {
+export function periodArguments({ name, startMs, endMs, forgottenMs }: IdPeriod): [string, number, number, number] {
   return [name, startMs, endMs, forgottenMs]
 }
 
@@ -62,7 +62,7 @@ export async function adoptIdPeriods(redis: Redis, keys: Keys): Promise<void> {
   for (const [name, node] of nodes) {
     const forgottenMs = await redis.pexpiretime(node)
     if (forgottenMs < 0) continue
-    periods.push(...argumentsOf(periodOfNodes(name, forgottenMs)))
+    periods.push(...periodArguments(periodOfNodes(name, forgottenMs)))
   }
   if (periods.length > 0) await callFunction(redis, 'adopt_periods', [keys.idPeriods], periods)
 }

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import { parseNodeName, periodFrom, type IdPeriod } from '../id-memory.ts'
 import { MEASURES, WORKER_GROUP, type Keys } from '../keys.ts'
 import { PROCESSOR_NAMES } from '../payment.ts'
-import { argumentsOf, untilPeriodFits } from './id-periods.ts'
+import { periodArguments, untilPeriodFits } from './id-periods.ts'
 import { callFunction } from './library.ts'
 
 export function createPurge(redis: Redis, keys: Keys, idRetentionHours: number) {
@@ -23,7 +23,7 @@ export function createPurge(redis: Redis, keys: Keys, idRetentionHours: number) 
       // None: the first attempt tells the time.
       let period: IdPeriod = { name: '', startMs: 0, endMs: 0, forgottenMs: 0 }
       await untilPeriodFits(
-        () => callFunction(redis, 'purge', purgeKeys, [WORKER_GROUP, ...argumentsOf(period)]),
+        () => callFunction(redis, 'purge', purgeKeys, [WORKER_GROUP, ...periodArguments(period)]),
         // One that never was before, so that none of its nodes is.
         (nowMs, newestStartMs) => {
           period = periodFrom(nowMs, Math.max(newestStartMs, nowMs - 1), idRetentionHours)

@@ -2,10 +2,9 @@ import assert from 'node:assert/strict'
 import type { Redis } from 'ioredis'
 import { MEASURES, type Keys } from '../keys.ts'
 import { PROCESSOR_NAMES, type ProcessorName } from '../payment.ts'
-import { cellsCovering, cellsOf, isFine, TIME_MAX_MS, TIME_MIN_MS } from '../totals.ts'
+import { cellsCovering, isFine, TIME_MAX_MS, TIME_MIN_MS } from '../totals.ts'
 import { exactSinceOf } from './errors.ts'
 import { callFunction } from './library.ts'
-import type { BookedPayment } from './queued-payment.ts'
 import { textList } from './replies.ts'
 
 /** Exact however large: cents as bigint. */
@@ -81,48 +80,4 @@ export function totalsOfSum(reply: unknown): Record<ProcessorName, Totals> {
     return total > 0n ? total : 0n
   }
   return { default: { requests: exact(0), cents: exact(1) }, fallback: { requests: exact(2), cents: exact(3) } }
-}
-
-/**
- * Adds what a batch adds to the totals, summed per field first, so that Redis does it once a field and not once a
- * payment. The finer levels leave out what is older than they remember.
- */
-export function addIncrements(
-  keys: Keys,
-  processor: ProcessorName,
-  booked: readonly BookedPayment[],
-  exactSince: string,
-  callKeys: string[],
-  args: (string | number)[]
-): void {
-  type Sum = { requests: number; cents: number }
-  const byTime = new Map<number, Sum>()
-  for (const { requestedAtMs, cents } of booked) {
-    const sum = byTime.get(requestedAtMs)
-    if (sum) {
-      sum.requests += 1
-      sum.cents += cents
-    } else byTime.set(requestedAtMs, { requests: 1, cents })
-  }
-
-  const byWindow = new Map<string, Map<number, Sum>>()
-  for (const [timeMs, { requests, cents }] of byTime) {
-    for (const { window, field } of cellsOf(timeMs)) {
-      if (isFine(window) && window < exactSince.slice(0, window.length)) continue
-      const fields = byWindow.get(window) ?? new Map<number, Sum>()
-      byWindow.set(window, fields)
-      const sum = fields.get(field)
-      if (sum) {
-        sum.requests += requests
-        sum.cents += cents
-      } else fields.set(field, { requests, cents })
-    }
-  }
-
-  for (const [window, fields] of byWindow) {
-    for (const measure of MEASURES) {
-      const keyIndex = callKeys.push(keys.totals(processor, measure, window))
-      for (const [field, sum] of fields) args.push(keyIndex, field, sum[measure])
-    }
-  }
 }

@@ -114,8 +114,8 @@ const TAKEN_BACK: { name: string; patches: Patch[]; says: RegExp; seed?: number 
     patches: [
       {
         file: 'shared/redis/id-periods.ts',
-        from: '    periods.push(...argumentsOf(periodOfNodes(name, forgottenMs)))\n',
-        to: "    await callFunction(redis, 'begin_period', [keys.idPeriods], [...argumentsOf(periodOfNodes(name, forgottenMs)), 0])\n"
+        from: '    periods.push(...periodArguments(periodOfNodes(name, forgottenMs)))\n',
+        to: "    await callFunction(redis, 'begin_period', [keys.idPeriods], [...periodArguments(periodOfNodes(name, forgottenMs)), 0])\n"
       }
     ],
     says: /is accepted twice|is found as undefined/

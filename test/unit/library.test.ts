@@ -1,13 +1,15 @@
-// Goal: both sides of Redis, our TypeScript and our Lua, mean the same.
-// Method: the text of the Lua files, and errors as the client gives them.
+// Goal: both sides of Redis, our TypeScript and our Lua, mean the same, and docs/redis.md knows every key.
+// Method: the text of the Lua files and of the document, and errors as the client gives them.
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { createKeys } from '../../shared/keys.ts'
 import { exactSinceOf, isReplyError, LIBRARY_ERRORS, noPeriodOf, replyErrorCode } from '../../shared/redis/errors.ts'
 import { LUA_FILES } from '../../shared/redis/library.ts'
 
-const FOLDER = join(import.meta.dirname, '..', '..', 'shared', 'redis', 'lua')
+const ROOT = join(import.meta.dirname, '..', '..')
+const FOLDER = join(ROOT, 'shared', 'redis', 'lua')
 const read = (file: string) => readFileSync(join(FOLDER, file), 'utf8')
 const all = LUA_FILES.map(read).join('\n')
 
@@ -55,4 +57,13 @@ describe('errors', () => {
     assert.equal(exactSinceOf(replyError('EXACTSINCE ever')), '')
     assert.equal(exactSinceOf(replyError('PERIOD 1 2')), undefined)
   })
+})
+
+it('the table of docs/redis.md has every key, and no other', () => {
+  const { prefix, ...keys } = createKeys()
+  const known = Object.values(keys).map(key => (typeof key === 'string' ? key : key('default', 'cents', '')))
+  const rows = [...readFileSync(join(ROOT, 'docs', 'redis.md'), 'utf8').matchAll(/^\| `(\{payments\}:[^`]+)` \|/gm)]
+  const beginning = (key: string) => key.replace(/[:*]+((<|default).*)?$/, '')
+  assert.deepEqual(new Set(rows.map(([, key = '']) => beginning(key))), new Set(known.map(beginning)))
+  assert(known.every(key => key.startsWith(prefix)))
 })
