@@ -20,6 +20,7 @@ export type Whereabouts =
   /** Settled, but the record of where is gone. */
   | { status: 'settled'; cents: Cents }
 
+/** In at the front, and the question that a client may ask afterwards. */
 export function createAccepting(redis: Redis, keys: Keys, idRetentionHours: number) {
   const retentionMs = idRetentionHours * 3_600_000
   const acceptKeys = [keys.queue, keys.clock, keys.idPeriods, keys.idNodes]

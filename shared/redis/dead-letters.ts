@@ -20,6 +20,7 @@ export type Redriven = (typeof REDRIVEN)[number]
 const DISCARDED = ['discarded', 'gone', 'payment'] as const
 export type Discarded = (typeof DISCARDED)[number]
 
+/** What operators do with dead letters. */
 export function createDeadLetters(redis: Redis, keys: Keys, idRetentionHours: number) {
   const retentionMs = idRetentionHours * 3_600_000
   return {

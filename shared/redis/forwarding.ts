@@ -6,7 +6,7 @@ import { callFunction } from './library.ts'
 import { malformedEntries, queuedPayment, type MalformedEntry, type TakenPayment } from './queued-payment.ts'
 import { list, text, wholeNumber } from './replies.ts'
 
-/** From the queue to a processor, and from there to another one if it was refused; settling.ts counts what was booked. */
+/** From the queue to a processor, and on from there if it was refused; settling.ts counts what was booked. */
 export function createForwarding(redis: Redis, keys: Keys) {
   let attemptCount = 0
   /**

@@ -8,6 +8,7 @@ import { callFunction } from './library.ts'
 import type { BookedPayment } from './queued-payment.ts'
 import { textList } from './replies.ts'
 
+/** Out at the end: counting what a processor has booked. */
 export function createSettling(redis: Redis, keys: Keys) {
   /** As ISO time; '' while nothing was forgotten. What settling was told last: it changes once a minute. */
   let exactSince = ''
