@@ -1,5 +1,5 @@
 import { Pool } from 'undici'
-import type { Health } from './preference.ts'
+import type { Health } from '../shared/health.ts'
 
 export type Poller = {
   /** Asks once. A processor that hangs, can't be reached or makes no sense counts as failing, with the reason. */

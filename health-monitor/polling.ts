@@ -1,9 +1,10 @@
 import type { Redis } from 'ioredis'
+import type { Health } from '../shared/health.ts'
 import type { Keys } from '../shared/keys.ts'
 import type { Log } from '../shared/log.ts'
 import type { PreferredProcessor, ProcessorName } from '../shared/payment.ts'
 import type { Poller, PollResult } from './poller.ts'
-import { preferredOf, type Health } from './preference.ts'
+import { preferredOf } from './preference.ts'
 import { publish, readHealth } from './publish.ts'
 import { notePoll, type Tally } from './tally.ts'
 

@@ -1,13 +1,5 @@
+import type { Health } from '../shared/health.ts'
 import type { PreferredProcessor, ProcessorName } from '../shared/payment.ts'
-
-/** What a poll told about one processor. */
-export type Health = {
-  failing: boolean
-  /** Its present delay; 0 when unknown. */
-  minResponseTimeMs: number
-  /** When it was asked, in ms since 1970. */
-  checkedAtMs: number
-}
 
 /**
  * Where payments should go: to the cheaper processor as long as it works, however slow. A delay costs

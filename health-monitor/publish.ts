@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
+import { parseHealth, renderHealth, type Health } from '../shared/health.ts'
 import type { Keys } from '../shared/keys.ts'
 import { PROCESSOR_NAMES, type PreferredProcessor, type ProcessorName } from '../shared/payment.ts'
-import type { Health } from './preference.ts'
 
 /**
  * Writes the preferred processor and the facts behind it, all at once and each with an expiry. Tells the workers
@@ -18,12 +18,7 @@ export async function publish(
   for (const processor of PROCESSOR_NAMES) {
     const known = health[processor]
     if (known === undefined) continue
-    const { failing, minResponseTimeMs, checkedAtMs } = known
-    transaction.hset(keys.health(processor), {
-      failing: String(failing),
-      minResponseTimeMs,
-      checkedAt: new Date(checkedAtMs).toISOString()
-    })
+    transaction.hset(keys.health(processor), renderHealth(known))
     transaction.pexpire(keys.health(processor), expiresMs)
   }
   transaction.set(keys.preferredProcessor, preferred, 'PX', expiresMs)
@@ -35,14 +30,6 @@ export async function publish(
 
 /** The facts as they were last published; undefined for a processor whose facts have expired. */
 export async function readHealth(redis: Redis, keys: Keys): Promise<Record<ProcessorName, Health | undefined>> {
-  const read = async (processor: ProcessorName): Promise<Health | undefined> => {
-    const { failing, minResponseTimeMs, checkedAt } = await redis.hgetall(keys.health(processor))
-    if (failing === undefined || checkedAt === undefined) return undefined
-    return {
-      failing: failing === 'true',
-      minResponseTimeMs: Number(minResponseTimeMs),
-      checkedAtMs: Date.parse(checkedAt)
-    }
-  }
+  const read = async (processor: ProcessorName) => parseHealth(await redis.hgetall(keys.health(processor)))
   return { default: await read('default'), fallback: await read('fallback') }
 }

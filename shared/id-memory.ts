@@ -41,6 +41,17 @@ export function uuidOf(digits: string): string {
   )
 }
 
+/** Whether it is the text form of a UUID in lower case, as every accepted id is. */
+export function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(text)
+}
+
+/** The two parts of a node's name, which is what follows `idNodes` in its key. */
+export function parseNodeName(name: string): { period: string; digits: string } {
+  const at = name.lastIndexOf(':')
+  return { period: name.slice(0, at), digits: name.slice(at + 1) }
+}
+
 /** The digits of an id whose record stands under this field of this node. */
 export function digitsAt(node: string, field: string): string {
   return field + node.slice(-3)

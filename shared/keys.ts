@@ -24,10 +24,7 @@ export function createKeys(tag = 'payments') {
     prefix,
     /** Stream: a payment from its acceptance until it is settled. Fields: correlationId, cents. */
     queue: `${prefix}queue`,
-    /**
-     * Hash, entry id → "<processor> <requestedAt> <worker> #<attempt>[ last][ unresolved]": where each payment was, or
-     * is about to be, sent.
-     */
+    /** Hash, entry id → where the payment was, or is about to be, sent; see shared/redis/attempt-record.ts. */
     inFlight: `${prefix}in-flight`,
     /**
      * Stream: payments that both processors refused for good, and entries of the queue that are no payments, with the
@@ -43,7 +40,7 @@ export function createKeys(tag = 'payments') {
     idNodes: `${prefix}ids:`,
     /** Pattern for SCAN that finds every hash of ids. */
     idsPattern: `${prefix}ids:*`,
-    /** Hash: seen, clock; the time that decides, which never goes back; see library.lua. */
+    /** Hash: seen, clock; the time that decides, which never goes back; see shared/redis/lua/clock.lua. */
     clock: `${prefix}clock`,
     /** Sorted set, worker name → its last sign of life in ms since 1970. */
     workers: `${prefix}workers`,
@@ -59,7 +56,7 @@ export function createKeys(tag = 'payments') {
     preferredProcessor: `${prefix}preferred-processor`,
     /** Plain text: the name of the one active health monitor. Expires soon after its death. */
     healthMonitor: `${prefix}health-monitor`,
-    /** Hash: failing, minResponseTimeMs, checkedAt. Expires when nobody publishes. */
+    /** Hash: what the last poll told; see shared/health.ts. Expires when nobody publishes. */
     health: (processor: ProcessorName) => `${prefix}health:${processor}`,
     /** Plain text that exists while this processor must not be polled again. */
     healthPolled: (processor: ProcessorName) => `${prefix}health-polled:${processor}`,

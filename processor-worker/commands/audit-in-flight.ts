@@ -1,5 +1,7 @@
+import { isUuid } from '../../shared/id-memory.ts'
 import { centsFromDecimal, centsFromDigits } from '../../shared/money.ts'
-import { isProcessorName, PROCESSOR_NAMES, type Payment, type ProcessorName } from '../../shared/payment.ts'
+import { PROCESSOR_NAMES, type Payment, type ProcessorName } from '../../shared/payment.ts'
+import type { Choice } from '../../shared/redis/attempt-record.ts'
 import type { LookupOutcome } from '../outcome.ts'
 
 // A payment in flight is not in our books, and may be in its processor's. Which of both is found out for each by
@@ -12,7 +14,7 @@ export type InFlight = {
   /** Its entry in the queue. */
   entryId: string
   /** Where it may be booked, and since when; undefined if its record is none. */
-  choice: { processor: ProcessorName; requestedAtMs: number } | undefined
+  choice: Choice | undefined
   /** Undefined if the queue has no such entry, or one that is no payment. */
   payment: Payment | undefined
 }
@@ -29,23 +31,14 @@ export type Judgement = {
   difference: string | undefined
 }
 
-const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const ENTRY_ID = /^(\d{1,15})-\d{1,15}$/
-
-/** "<processor> <requestedAt> …": what else stands in a record is the workers' own. */
-export function choiceOfRecord(record: string): InFlight['choice'] {
-  const [processor, requestedAt = ''] = record.split(' ')
-  const requestedAtMs = ISO_TIME.test(requestedAt) ? Date.parse(requestedAt) : NaN
-  return isProcessorName(processor) && Number.isSafeInteger(requestedAtMs) ? { processor, requestedAtMs } : undefined
-}
 
 /** { name, value, … } of an entry of the queue. */
 export function paymentOfEntry(fields: readonly string[]): Payment | undefined {
   const value = (name: string) =>
     fields[fields.findIndex((field, index) => index % 2 === 0 && field === name) + 1] ?? ''
   const [correlationId, cents] = [value('correlationId'), centsFromDigits(value('cents'))]
-  return UUID.test(correlationId) && cents !== undefined ? { correlationId, cents } : undefined
+  return isUuid(correlationId) && cents !== undefined ? { correlationId, cents } : undefined
 }
 
 export function isEntryId(text: string): boolean {

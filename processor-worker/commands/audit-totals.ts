@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type { Keys } from '../../shared/keys.ts'
 import { PROCESSOR_NAMES, type Payment, type ProcessorName } from '../../shared/payment.ts'
+import { parseAttempt } from '../../shared/redis/attempt-record.ts'
 import { readBooks, type Books } from '../../shared/redis/books.ts'
-import type { Totals } from '../../shared/redis/functions.ts'
+import type { Totals } from '../../shared/redis/totals.ts'
 import {
-  choiceOfRecord,
   isEntryId,
   judge,
   mayBeIn,
@@ -90,7 +90,7 @@ async function compareOnce({ redis, keys, processors, range, isOver }: TotalsOpt
 
   const judged = inFlight.map((each, index): Judged => {
     const [first, second] = [before[index], after[index]]
-    const isStillOnRecord = isSameChoice(each.choice, choiceOfRecord(later.records[each.entryId] ?? ''))
+    const isStillOnRecord = isSameChoice(each.choice, parseAttempt(later.records[each.entryId] ?? ''))
     return { ...each, ...(first && second ? judge(each, first, second, range, isStillOnRecord) : NOT_SENT) }
   })
   const { totals } = ours
@@ -146,7 +146,7 @@ function growsByInFlight(before: Books, after: Books, range: Range): boolean {
 
 function inFlightOf(range: Range, records: Record<string, string>): Omit<InFlight, 'payment'>[] {
   return Object.entries(records)
-    .map(([entryId, record]) => ({ entryId, choice: choiceOfRecord(record) }))
+    .map(([entryId, record]) => ({ entryId, choice: parseAttempt(record) }))
     .filter(({ choice }) => mayBeIn(range, choice))
 }
 

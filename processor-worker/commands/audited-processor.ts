@@ -1,6 +1,6 @@
 import { Pool } from 'undici'
 import type { ProcessorName } from '../../shared/payment.ts'
-import type { Totals } from '../../shared/redis/functions.ts'
+import type { Totals } from '../../shared/redis/totals.ts'
 import { lookupOfAnswer, type LookupOutcome } from '../outcome.ts'
 import type { Range } from './audit-in-flight.ts'
 

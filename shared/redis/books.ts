@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis'
 import type { Keys } from '../keys.ts'
 import type { ProcessorName } from '../payment.ts'
-import { sumCall, totalsOfSum, type TimeRange, type Totals } from './functions.ts'
-import { LIBRARY_VERSION } from './library.ts'
+import { functionName } from './library.ts'
+import { sumCall, totalsOfSum, type TimeRange, type Totals } from './totals.ts'
 
 /** Our books over a range, and the records of all that is in flight at the same moment. */
 export type Books = {
@@ -22,7 +22,7 @@ export async function readBooks(redis: Redis, keys: Keys, range: TimeRange): Pro
   const replies =
     (await redis
       .multi()
-      .call('FCALL', `sum_${LIBRARY_VERSION}`, callKeys.length, ...callKeys, ...args)
+      .call('FCALL', functionName('sum'), callKeys.length, ...callKeys, ...args)
       .hgetall(keys.inFlight)
       .exec()) ?? []
   for (const [error] of replies) if (error) throw error

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { Log } from '../log.ts'
+import { isReplyError } from './errors.ts'
 
 /**
  * Blocking commands block for a second, so a connection that says nothing for this long while it owes a reply is dead.
@@ -87,7 +88,7 @@ export async function onceRedisAnswers<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      if ((error instanceof Error && error.name === 'ReplyError') || performance.now() > deadlineMs) throw error
+      if (isReplyError(error) || performance.now() > deadlineMs) throw error
       await sleep(50)
     }
   }

@@ -1,7 +1,48 @@
 import type { Redis } from 'ioredis'
-import { periodOfNodes } from '../id-memory.ts'
+import { parseNodeName, periodFrom, periodOfNodes, type IdPeriod } from '../id-memory.ts'
 import type { Keys } from '../keys.ts'
+import { noPeriodOf } from './errors.ts'
 import { callFunction } from './library.ts'
+
+/** More than there are periods to begin when services of several retentions start at a time. */
+const PERIODS_BEGUN_MAX = 10
+
+/**
+ * Tries again for as long as the attempt finds no period that it can do with, each time after `begin`. Throws what
+ * either throws.
+ */
+export async function untilPeriodFits<T>(
+  attempt: () => Promise<T>,
+  begin: (nowMs: number, newestStartMs: number) => unknown
+): Promise<T> {
+  for (let begunCount = 0; ; begunCount++) {
+    try {
+      return await attempt()
+    } catch (error) {
+      const told = noPeriodOf(error)
+      if (told === undefined || begunCount === PERIODS_BEGUN_MAX) throw error
+      await begin(told.nowMs, told.newestStartMs)
+    }
+  }
+}
+
+/** Begins periods until there is one that remembers for so long. */
+export function untilRemembered<T>(
+  redis: Redis,
+  keys: Keys,
+  idRetentionHours: number,
+  attempt: () => Promise<T>
+): Promise<T> {
+  return untilPeriodFits(attempt, (nowMs, newestStartMs) => {
+    const period = periodFrom(nowMs, newestStartMs, idRetentionHours)
+    return callFunction(redis, 'begin_period', [keys.idPeriods], [...periodArguments(period), nowMs])
+  })
+}
+
+/** As lua/ids.lua takes a period. */
+export function periodArguments({ name, startMs, endMs, forgottenMs }: IdPeriod): [string, number, number, number] {
+  return [name, startMs, endMs, forgottenMs]
+}
 
 /**
  * Version 0.1 kept no list of the periods in which it remembered ids. Where there is none yet, makes one of the hashes
@@ -13,16 +54,15 @@ export async function adoptIdPeriods(redis: Redis, keys: Keys): Promise<void> {
   const nodes = new Map<string, string>()
   for await (const page of redis.scanStream({ match: keys.idsPattern, count: 1_000 })) {
     for (const node of page as string[]) {
-      const [, name] = /^(\d{4}-\d\d-\d\dT\d\d):[0-9a-f]{3}$/.exec(node.slice(keys.idNodes.length)) ?? []
-      if (name !== undefined) nodes.set(name, node)
+      const { period, digits } = parseNodeName(node.slice(keys.idNodes.length))
+      if (/^\d{4}-\d\d-\d\dT\d\d$/.test(period) && /^[0-9a-f]{3}$/.test(digits)) nodes.set(period, node)
     }
   }
   const periods: (string | number)[] = []
   for (const [name, node] of nodes) {
     const forgottenMs = await redis.pexpiretime(node)
     if (forgottenMs < 0) continue
-    const { startMs, endMs } = periodOfNodes(name, forgottenMs)
-    periods.push(name, startMs, endMs, forgottenMs)
+    periods.push(...periodArguments(periodOfNodes(name, forgottenMs)))
   }
   if (periods.length > 0) await callFunction(redis, 'adopt_periods', [keys.idPeriods], periods)
 }

@@ -1,13 +1,51 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
+import { HELD_CONSUMER } from '../keys.ts'
+import { CENTS_MAX } from '../money.ts'
+import { LAST, UNRESOLVED } from './attempt-record.ts'
+import { replyErrorCode } from './errors.ts'
 
-const template = readFileSync(new URL('./library.lua', import.meta.url), 'utf8')
+/** The files of lua/ in the order in which they build upon each other. */
+export const LUA_FILES = [
+  'base',
+  'errors',
+  'clock',
+  'ids',
+  'attempts',
+  'payments',
+  'totals',
+  'periods',
+  'accept',
+  'find',
+  'take',
+  'settle',
+  'release',
+  'reclaim',
+  'workers',
+  'refused',
+  'dead-letters',
+  'sum',
+  'purge',
+  'lease',
+  'report',
+  'observe',
+  'weigh',
+  'register'
+].map(name => `${name}.lua`)
+
+/** What both sides spell alike; in Lua it stands between two @. */
+const SHARED_WORDS: Record<string, string | number> = { HELD: HELD_CONSUMER, LAST, UNRESOLVED, CENTS_MAX }
+
+const template = LUA_FILES.map(file => readFileSync(new URL(`./lua/${file}`, import.meta.url), 'utf8'))
+  .join('\n')
+  .replace(/@([A-Z_]+)@/g, (asItIs, name: string) => String(SHARED_WORDS[name] ?? asItIs))
 
 /** Eight hex digits that change with the library's text: two versions of the services never share a function. */
 export const LIBRARY_VERSION = createHash('sha256').update(template).digest('hex').slice(0, 8)
 
-const text = template.replaceAll('@VERSION@', LIBRARY_VERSION)
+const LIBRARY_NAME = `payments_${LIBRARY_VERSION}`
+const text = `#!lua name=${LIBRARY_NAME}\n${template.replaceAll('@VERSION@', LIBRARY_VERSION)}`
 
 /** Loads the functions of this version beside those of others; harmless when they are there. */
 export async function loadLibrary(redis: Redis): Promise<void> {
@@ -17,14 +55,19 @@ export async function loadLibrary(redis: Redis): Promise<void> {
     if (!(error instanceof Error)) throw error
     // A Redis that is full refuses to load even what it has, but who starts now may be the one who empties it.
     const isThere =
-      error.message.includes('already exists') || (error.message.startsWith('OOM') && (await hasLibrary(redis)))
+      error.message.includes('already exists') || (replyErrorCode(error) === 'OOM' && (await hasLibrary(redis)))
     if (!isThere) throw error
   }
 }
 
 async function hasLibrary(redis: Redis): Promise<boolean> {
-  const found = await redis.call('FUNCTION', 'LIST', 'LIBRARYNAME', `payments_${LIBRARY_VERSION}`)
+  const found = await redis.call('FUNCTION', 'LIST', 'LIBRARYNAME', LIBRARY_NAME)
   return Array.isArray(found) && found.length > 0
+}
+
+/** What FCALL calls a function of this version. */
+export function functionName(name: string): string {
+  return `${name}_${LIBRARY_VERSION}`
 }
 
 /**
@@ -38,7 +81,7 @@ export async function callFunction(
   keys: readonly string[],
   args: readonly (string | number)[]
 ): Promise<unknown> {
-  const call = () => redis.call('FCALL', `${name}_${LIBRARY_VERSION}`, keys.length, ...keys, ...args)
+  const call = () => redis.call('FCALL', functionName(name), keys.length, ...keys, ...args)
   try {
     return await call()
   } catch (error) {

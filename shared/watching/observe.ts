@@ -1,13 +1,11 @@
-import assert from 'node:assert/strict'
 import type { Redis } from 'ioredis'
+import { parseHealth, type Health } from '../health.ts'
 import { WORKER_GROUP, type Keys } from '../keys.ts'
 import { isProcessorName, PROCESSOR_NAMES, type PreferredProcessor, type ProcessorName } from '../payment.ts'
+import { callFunction } from '../redis/library.ts'
+import { fields, named, pairs, text, textList, wholeNumber } from '../redis/replies.ts'
 import { parseAuditResult, type AuditResult } from './audit-result.ts'
 import { parseReport, type Received } from './report.ts'
-import { callFunction } from '../redis/library.ts'
-
-/** What the health monitor last published about a processor. */
-export type PublishedHealth = { failing: boolean; minResponseTimeMs: number; checkedAtMs: number }
 
 /** A worker as Redis knows it: its last sign of life, null if none is known, and how many payments it holds. */
 export type WorkerSign = { name: string; seenAtMs: number | null; pendingCount: number }
@@ -27,7 +25,8 @@ export type RedisFigures = {
 }
 
 /**
- * The state of the whole system at one moment, as it stands in Redis. Times by the clock that decides; see library.lua.
+ * The state of the whole system at one moment, as it stands in Redis. Times by the clock that decides; see
+ * shared/redis/lua/clock.lua.
  */
 export type Observation = {
   atMs: number
@@ -39,7 +38,8 @@ export type Observation = {
   oldestAcceptedAtMs: number | null
   oldestWaitingAcceptedAtMs: number | null
   preferred: PreferredProcessor | null
-  health: Record<ProcessorName, PublishedHealth | null>
+  /** What the health monitor last published. */
+  health: Record<ProcessorName, Health | null>
   /** Whether some monitor has the lease. */
   hasMonitor: boolean
   workers: WorkerSign[]
@@ -70,34 +70,25 @@ export async function observe(redis: Redis, keys: Keys): Promise<Observation> {
     keys.clock,
     keys.totalsExactSince
   ]
-  const reply = await callFunction(redis, 'observe', callKeys, [WORKER_GROUP])
-  assert(Array.isArray(reply) && reply.length === 14, 'expected fourteen things from observe')
-  const [atMs, counts, oldest, oldestWaiting, preferred, lease, ...lists] = reply.slice(0, -1) as [
-    string,
-    number[],
-    string,
-    string,
-    string,
-    string,
-    ...string[][]
-  ]
-  const exactSince = reply.at(-1) as string
-  const [forDefault = [], forFallback = [], signs = [], consumers = [], reports = [], audit = [], [info = ''] = []] =
-    lists
+  const value = named(await callFunction(redis, 'observe', callKeys, [WORKER_GROUP]))
+  const [preferred, exactSince] = [text(value('preferred')), text(value('exact-since'))]
   return {
-    atMs: Number(atMs),
-    unsettledCount: counts[0] ?? 0,
-    inFlightCount: counts[1] ?? 0,
-    deadLetterCount: counts[2] ?? 0,
-    oldestAcceptedAtMs: acceptedAtMs(oldest),
-    oldestWaitingAcceptedAtMs: acceptedAtMs(oldestWaiting),
+    atMs: Number(text(value('now'))),
+    unsettledCount: wholeNumber(value('unsettled')),
+    inFlightCount: wholeNumber(value('in-flight')),
+    deadLetterCount: wholeNumber(value('dead-letters')),
+    oldestAcceptedAtMs: acceptedAtMs(text(value('oldest'))),
+    oldestWaitingAcceptedAtMs: acceptedAtMs(text(value('oldest-waiting'))),
     preferred: isProcessorName(preferred) || preferred === 'none' ? preferred : null,
-    health: { default: publishedHealth(forDefault), fallback: publishedHealth(forFallback) },
-    hasMonitor: lease !== '',
-    workers: workerSigns(signs, consumers),
-    reports: receivedReports(reports),
-    audit: parseAuditResult(Object.fromEntries(pairsOf(audit))),
-    redis: redisFigures(info),
+    health: {
+      default: parseHealth(fields(value('default-health'))) ?? null,
+      fallback: parseHealth(fields(value('fallback-health'))) ?? null
+    },
+    hasMonitor: value('lease') !== '',
+    workers: workerSigns(pairs(value('workers')), pairs(value('consumers'))),
+    reports: receivedReports(textList(value('reports'))),
+    audit: parseAuditResult(fields(value('audit'))),
+    redis: redisFigures(text(value('info'))),
     totalsExactSince: exactSince === '' ? null : exactSince
   }
 }
@@ -107,24 +98,10 @@ function acceptedAtMs(entryId: string): number | null {
   return entryId === '' ? null : Number(entryId.split('-')[0])
 }
 
-function publishedHealth(flat: readonly string[]): PublishedHealth | null {
-  const { failing, minResponseTimeMs, checkedAt } = Object.fromEntries(pairsOf(flat)) as Record<
-    string,
-    string | undefined
-  >
-  if (failing === undefined || checkedAt === undefined) return null
-  return {
-    failing: failing === 'true',
-    minResponseTimeMs: Number(minResponseTimeMs),
-    checkedAtMs: Date.parse(checkedAt)
-  }
-}
-
-function workerSigns(signs: readonly string[], consumers: readonly string[]): WorkerSign[] {
+function workerSigns(signs: readonly [string, string][], consumers: readonly [string, string][]): WorkerSign[] {
   const workers = new Map<string, WorkerSign>()
-  for (const [name, pending] of pairsOf(consumers))
-    workers.set(name, { name, seenAtMs: null, pendingCount: Number(pending) })
-  for (const [name, seenAtMs] of pairsOf(signs)) {
+  for (const [name, pending] of consumers) workers.set(name, { name, seenAtMs: null, pendingCount: Number(pending) })
+  for (const [name, seenAtMs] of signs) {
     workers.set(name, { name, seenAtMs: Number(seenAtMs), pendingCount: workers.get(name)?.pendingCount ?? 0 })
   }
   return [...workers.values()]
@@ -151,8 +128,4 @@ function redisFigures(info: string): RedisFigures {
     canRewriteLog: value('aof_last_bgrewrite_status') !== 'err',
     evictionPolicy: value('maxmemory_policy') ?? 'noeviction'
   }
-}
-
-function pairsOf(flat: readonly string[]): [string, string][] {
-  return Array.from({ length: flat.length / 2 }, (_, index) => [flat[index * 2] ?? '', flat[index * 2 + 1] ?? ''])
 }

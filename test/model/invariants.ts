@@ -1,12 +1,11 @@
 // What holds at every moment of a run, by all that Redis and the processors hold.
 import { HELD_CONSUMER, MEASURES, type Keys } from '../../shared/keys.ts'
 import { PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
+import { parseAttempt, renderAttempt } from '../../shared/redis/attempt-record.ts'
 import { cellsOf, isFine } from '../../shared/totals.ts'
 import { must, type Ledger, type Payment } from './ledger.ts'
 import type { ModelProcessor } from './processor.ts'
 import type { State } from './state.ts'
-
-const RECORD = /^(default|fallback) \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \S+ #\d+( last)?( unresolved)?$/
 
 export function assertState(state: State, ledger: Ledger, processors: Record<ProcessorName, ModelProcessor>): void {
   assertQueue(state, ledger)
@@ -47,7 +46,11 @@ function assertPending({ queue, pending, inFlight }: State): void {
   }
   for (const [entryId, record] of inFlight) {
     must(pending.has(entryId), () => `${entryId} is on record as ${record}, and pending for nobody`)
-    must(RECORD.test(record), () => `the record of ${entryId} is ${record}`)
+    const attempt = parseAttempt(record)
+    must(
+      attempt !== undefined && attempt.attempt !== null && renderAttempt(attempt) === record,
+      () => `the record of ${entryId} is ${record}`
+    )
   }
 }
 
@@ -82,7 +85,7 @@ function assertMayBeBooked(
   processors: Record<ProcessorName, ModelProcessor>
 ): void {
   const record = place === 'queue' ? inFlight.get(entryId) : undefined
-  const allowed = settled?.processor ?? record?.split(' ')[0]
+  const allowed = settled?.processor ?? (record === undefined ? undefined : parseAttempt(record)?.processor)
   for (const processor of PROCESSOR_NAMES) {
     const { stored } = processors[processor]
     if (processor !== allowed)

@@ -77,7 +77,7 @@ function pairs(flat: readonly string[]): [string, string][] {
 }
 
 /**
- * The time that decides, as library.lua promises it: never less than a heartbeat saw, and no faster than the clock
+ * The time that decides, as shared/redis/lua/clock.lua promises it: never less than a heartbeat saw, and no faster than the clock
  * while that is behind.
  */
 export function decidingMs({ seenMs, clockMs: wasMs }: State, clockMs: number): number {

@@ -2,9 +2,10 @@
 // there is nothing to choose it does nothing, so that a list of steps stays a list of steps when some are left out.
 import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
-import type { Totals } from '../../shared/redis/functions.ts'
-import { purge } from '../../shared/redis/purge.ts'
 import { PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
+import { parseAttempt } from '../../shared/redis/attempt-record.ts'
+import { purge } from '../../shared/redis/purge.ts'
+import type { Totals } from '../../shared/redis/totals.ts'
 import { isFine, cellsCovering } from '../../shared/totals.ts'
 import { FATES, type Fate } from './connection.ts'
 import { must } from './ledger.ts'
@@ -169,15 +170,15 @@ const find: Act = async (world, first) => {
     must(found === undefined, () => `${id} is found as ${JSON.stringify(found)}, and nobody has sent it`)
     return true
   }
-  const [processor, requestedAt] = world.state?.inFlight.get(payment.entryId)?.split(' ') ?? []
+  const attempt = parseAttempt(world.state?.inFlight.get(payment.entryId) ?? '')
   const { cents } = payment
   const expected = payment.settled
     ? { status: 'settled', ...payment.settled }
     : payment.place === 'dead letter'
       ? { status: 'dead-letter', cents }
-      : processor === undefined
+      : attempt === undefined
         ? { status: 'queued', cents }
-        : { status: 'in-flight', cents, processor, requestedAtMs: Date.parse(requestedAt ?? '') }
+        : { status: 'in-flight', cents, processor: attempt.processor, requestedAtMs: attempt.requestedAtMs }
   must(
     isDeepStrictEqual({ ...found }, expected),
     () => `${id} is found as ${JSON.stringify(found)}, and is ${JSON.stringify(expected)}`

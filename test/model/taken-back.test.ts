@@ -12,7 +12,7 @@ import { STUCK_AFTER_MS } from '../support/eventually.ts'
 import { ownerOf } from '../support/owner.ts'
 
 const REPOSITORY = join(import.meta.dirname, '..', '..')
-const LIBRARY = 'shared/redis/library.lua'
+const LUA = 'shared/redis/lua'
 const STEPS_MAX = 150_000
 
 type Patch = { file: string; from: string; to: string }
@@ -25,8 +25,8 @@ const TAKEN_BACK: { name: string; patches: Patch[]; says: RegExp; seed?: number 
   {
     name: 'take and reclaim look whether an entry is a payment',
     patches: [
-      { file: LIBRARY, from: 'local reason = fault_of(entry[2])', to: 'local reason = nil' },
-      { file: LIBRARY, from: 'local reason = entry and fault_of(entry[2])', to: 'local reason = nil' }
+      { file: `${LUA}/take.lua`, from: 'local reason = fault_of(entry[2])', to: 'local reason = nil' },
+      { file: `${LUA}/reclaim.lua`, from: 'local reason = entry and fault_of(entry[2])', to: 'local reason = nil' }
     ],
     says: /not a payment|which is no open payment|Script/
   },
@@ -34,7 +34,7 @@ const TAKEN_BACK: { name: string; patches: Patch[]; says: RegExp; seed?: number 
     name: 'accept looks into every period of ids',
     patches: [
       {
-        file: LIBRARY,
+        file: `${LUA}/accept.lua`,
         from: 'local known = find_id(nodes, periods, digits)\n    if known then',
         to: 'local known = find_id(nodes, { period }, digits)\n    if known then'
       }
@@ -45,12 +45,12 @@ const TAKEN_BACK: { name: string; patches: Patch[]; says: RegExp; seed?: number 
     name: 'the time that decides goes on, and so do the periods',
     patches: [
       {
-        file: LIBRARY,
+        file: `${LUA}/clock.lua`,
         from: 'return seen_ms + math.max(0, math.min(clock_ms - was_ms, BEHIND_STEP_MAX_MS)), clock_ms',
         to: 'return clock_ms, clock_ms'
       },
       {
-        file: LIBRARY,
+        file: `${LUA}/ids.lua`,
         from: 'if newest and now_ms < newest.end_ms',
         to: 'if newest and now_ms >= newest.start_ms and now_ms < newest.end_ms'
       }
@@ -72,11 +72,11 @@ const TAKEN_BACK: { name: string; patches: Patch[]; says: RegExp; seed?: number 
   {
     name: 'a payment is buried only after both processors refused it for good',
     patches: [
-      { file: LIBRARY, from: ' or record:sub(-#LAST) ~= LAST then return 0', to: ' then return 0' },
+      { file: `${LUA}/refused.lua`, from: ' or not is_last(record) then return 0', to: ' then return 0' },
       {
-        file: 'shared/redis/functions.ts',
-        from: "return record.split(' ').includes(LAST)",
-        to: "return record.split(' ').includes(LAST) || true"
+        file: 'shared/redis/attempt-record.ts',
+        from: 'return parseAttempt(record)?.isLast === true',
+        to: 'return record !== undefined'
       }
     ],
     says: /is buried, and .* has never refused it for good/
@@ -85,9 +85,9 @@ const TAKEN_BACK: { name: string; patches: Patch[]; says: RegExp; seed?: number 
     name: 'settle looks for the record',
     patches: [
       {
-        file: LIBRARY,
-        from: 'if not record then\n      settled[#settled + 1] = id\n    elseif record:sub',
-        to: 'if record and record:sub'
+        file: `${LUA}/settle.lua`,
+        from: 'if not record then\n      settled[#settled + 1] = id\n    elseif not',
+        to: 'if record and not'
       }
     ],
     says: /is counted and is no open payment/
@@ -97,12 +97,12 @@ const TAKEN_BACK: { name: string; patches: Patch[]; says: RegExp; seed?: number 
     seed: 35,
     patches: [
       {
-        file: LIBRARY,
+        file: `${LUA}/release.lua`,
         from: 'local function release(',
         to: "local function who(record) return record and record:gsub('%S+ (%S+) #%d+', '%1') end\nlocal function release("
       },
       {
-        file: LIBRARY,
+        file: `${LUA}/release.lua`,
         from: "if redis.call('HGET', in_flight, args[index]) == args[index + 1] then",
         to: "if who(redis.call('HGET', in_flight, args[index])) == who(args[index + 1]) then"
       }
@@ -114,8 +114,8 @@ const TAKEN_BACK: { name: string; patches: Patch[]; says: RegExp; seed?: number 
     patches: [
       {
         file: 'shared/redis/id-periods.ts',
-        from: '    periods.push(name, startMs, endMs, forgottenMs)\n',
-        to: "    await callFunction(redis, 'begin_period', [keys.idPeriods], [name, startMs, endMs, forgottenMs, 0])\n"
+        from: '    periods.push(...periodArguments(periodOfNodes(name, forgottenMs)))\n',
+        to: "    await callFunction(redis, 'begin_period', [keys.idPeriods], [...periodArguments(periodOfNodes(name, forgottenMs)), 0])\n"
       }
     ],
     says: /is accepted twice|is found as undefined/
@@ -124,7 +124,11 @@ const TAKEN_BACK: { name: string; patches: Patch[]; says: RegExp; seed?: number 
     name: 'after a purge the ids of entries go on',
     seed: 3,
     patches: [
-      { file: LIBRARY, from: "if last_entry then redis.call('XSETID'", to: "if false then redis.call('XSETID'" }
+      {
+        file: `${LUA}/purge.lua`,
+        from: "if last_entry then redis.call('XSETID'",
+        to: "if false then redis.call('XSETID'"
+      }
     ],
     says: /stands for a second payment/
   },
@@ -132,9 +136,13 @@ const TAKEN_BACK: { name: string; patches: Patch[]; says: RegExp; seed?: number 
     name: 'a purge begins a period that never was before',
     seed: 8,
     patches: [
-      { file: LIBRARY, from: 'if tonumber(args[3]) <= newest_start_ms then', to: 'if tonumber(args[3]) == 0 then' },
       {
-        file: 'shared/redis/functions.ts',
+        file: `${LUA}/purge.lua`,
+        from: 'if period.start_ms <= newest_start(periods) then',
+        to: 'if period.start_ms == 0 then'
+      },
+      {
+        file: 'shared/redis/purge.ts',
         from: 'Math.max(newestStartMs, nowMs - 1), idRetentionHours)',
         to: 'nowMs - 1, idRetentionHours)'
       }

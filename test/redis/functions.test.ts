@@ -1,13 +1,14 @@
-// Goal: each Redis function keeps what its header in library.lua promises.
+// Goal: each Redis function keeps what its header in shared/redis/lua promises.
 // Method: a real redis-server; each test has keys of its own.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startTestRedis } from '../support/redis.ts'
 import { cents, newPayment, newPayments, required } from '../support/payments.ts'
 import { WORKER_GROUP } from '../../shared/keys.ts'
+import { replyErrorCode } from '../../shared/redis/errors.ts'
 import { callFunction, LIBRARY_VERSION, loadLibrary } from '../../shared/redis/library.ts'
 import { holdLease } from '../../shared/redis/lease.ts'
-import { replyErrorCode, type TakenPayment } from '../../shared/redis/functions.ts'
+import type { TakenPayment } from '../../shared/redis/queued-payment.ts'
 
 const { redis, isolate } = await startTestRedis()
 await loadLibrary(redis)

@@ -64,7 +64,7 @@ export class WaitingQueue {
     this.#newTo = this.#arrivedBy(nowMs, this.#newTo)
   }
 
-  /** As `take` in library.lua. */
+  /** As `take`, in shared/redis/lua/take.lua. */
   take(countMax: number, only?: Restriction): Range[] {
     const acceptedUntilMs = only && 'acceptedAgoMs' in only ? this.#nowMs - only.acceptedAgoMs : Infinity
     const leaveCount = only && 'leaveCount' in only ? only.leaveCount : 0

@@ -1,4 +1,5 @@
-import { preferredOf, type Health } from '../../health-monitor/preference.ts'
+import { preferredOf } from '../../health-monitor/preference.ts'
+import type { Health } from '../../shared/health.ts'
 import { PROCESSOR_NAMES, type PreferredProcessor, type ProcessorName } from '../../shared/payment.ts'
 import type { RoutingParameters } from '../../processor-worker/routing-parameters.ts'
 import type { Schedule } from '../k6/schedule.ts'

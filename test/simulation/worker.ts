@@ -1,4 +1,4 @@
-import type { Health } from '../../health-monitor/preference.ts'
+import type { Health } from '../../shared/health.ts'
 import { PROCESSOR_NAMES, type PreferredProcessor, type ProcessorName } from '../../shared/payment.ts'
 import { WORKER_VARIABLES } from '../../processor-worker/config.ts'
 import { eventsOf, Observed } from '../../processor-worker/observed.ts'

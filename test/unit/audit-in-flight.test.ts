@@ -4,7 +4,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
 import {
-  choiceOfRecord,
   judge,
   mayBeIn,
   mayBeSomeOf,
@@ -96,24 +95,6 @@ describe('a payment in flight', () => {
     })
     assert.equal(judged(answers(stored(), stored()), undefined, { payment }).difference, 'booked at both processors')
   })
-})
-
-test('a record is read as far as its first two words', () => {
-  const choice = { processor: 'fallback', requestedAtMs: Date.parse('2026-11-21T08:49:42.150Z') }
-  for (const rest of ['', ' worker-1-a', ' worker-1-a unresolved', ' worker-1-a 3 unresolved of tomorrow']) {
-    assert.deepEqual(choiceOfRecord(`fallback 2026-11-21T08:49:42.150Z${rest}`), choice)
-  }
-  for (const record of [
-    '',
-    'default',
-    'default ',
-    'elsewhere 2026-11-21T08:49:42.150Z worker',
-    'default yesterday worker',
-    'default 1 worker',
-    'default 2026-99-21T08:49:42.150Z w'
-  ]) {
-    assert.equal(choiceOfRecord(record), undefined, record)
-  }
 })
 
 test('an entry of the queue is a payment, or none', () => {

@@ -6,7 +6,9 @@ import fc from 'fast-check'
 import {
   digitsAt,
   digitsOf,
+  isUuid,
   parseIdRecord,
+  parseNodeName,
   periodFrom,
   periodOfNodes,
   settledIdRecord,
@@ -24,8 +26,14 @@ test('an id is read back from its place', () => {
     for (const length of [3, 4, 5]) {
       const node = `{payments}:ids:2026-11-21T00:${digitsOf(id).slice(-length)}`
       assert.equal(uuidOf(digitsAt(node, digitsOf(id).slice(0, 29))), id)
+      assert(isUuid(id) && !isUuid(digitsOf(id)) && !isUuid(id.toUpperCase().replaceAll(/\d/g, 'A')))
     }
   }
+})
+
+test('the name of a node tells its period and digits', () => {
+  for (const period of ['2026-11-21T00', '2026-11-21T07:48:20.123Z'])
+    assert.deepEqual(parseNodeName(`${period}:60b3`), { period, digits: '60b3' })
 })
 
 test('a period is named by its start, to the hour where it is a whole one', () => {

@@ -19,6 +19,8 @@ const DECISIONS = [
   'shared/totals.ts',
   'shared/id-memory.ts',
   'shared/config.ts',
+  'shared/health.ts',
+  'shared/redis/attempt-record.ts',
   'gateway/payment-body.ts',
   'gateway/summary.ts',
   'processor-worker/breaker.ts',

@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Pool } from 'undici'
 import { decimalFromCents } from '../../../shared/money.ts'
-import type { QueuedPayment } from '../../../shared/redis/functions.ts'
+import type { QueuedPayment } from '../../../shared/redis/queued-payment.ts'
 import { whenBooked } from './booking.ts'
 import { openQueue } from './queue.ts'
 

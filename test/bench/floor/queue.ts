@@ -5,8 +5,10 @@ import { createLog } from '../../../shared/log.ts'
 import { centsFromDigits } from '../../../shared/money.ts'
 import type { Payment } from '../../../shared/payment.ts'
 import { connectRedis } from '../../../shared/redis/connect.ts'
-import { createFunctions, replyErrorCode, type QueuedPayment } from '../../../shared/redis/functions.ts'
+import { replyErrorCode } from '../../../shared/redis/errors.ts'
+import { createFunctions } from '../../../shared/redis/functions.ts'
 import { loadLibrary } from '../../../shared/redis/library.ts'
+import type { QueuedPayment } from '../../../shared/redis/queued-payment.ts'
 
 export type Queue = {
   accept: (payments: readonly Payment[]) => Promise<unknown>

@@ -1,6 +1,6 @@
 // Taking and settling alone, on a queue that was filled before: each exchange settles one batch and takes the next.
 //   node test/bench/floor/settle.ts bare|ours REDIS_SOCKET REDIS_PID SECONDS
-import type { QueuedPayment } from '../../../shared/redis/functions.ts'
+import type { QueuedPayment } from '../../../shared/redis/queued-payment.ts'
 import { newPayments } from '../../support/payments.ts'
 import { BATCH, drive, PAYMENTS_PER_SECOND } from './driver.ts'
 import { openQueue } from './queue.ts'
