@@ -22,8 +22,8 @@ const found = (pattern: RegExp) => [...new Set([...text.matchAll(pattern)].map((
 const PIECES = [
   'gateway/watching/status/problems.ts',
   'gateway/watching/status/source.ts',
-  'gateway/intake.ts',
-  'gateway/problem.ts'
+  'gateway/refusal.ts',
+  'gateway/http/problem.ts'
 ]
   .flatMap(path => read(path).split(/[`'{}$\n]/))
   .filter(piece => piece.trim().length > 1)

@@ -15,11 +15,12 @@ const PURE = [
   'shared/config.ts',
   'shared/id-memory.ts',
   'shared/watching/memory-parts.ts',
-  'gateway/framing.ts',
+  'gateway/http/framing.ts',
   'gateway/payment-body.ts',
-  'gateway/problem.ts',
+  'gateway/http/problem.ts',
   'gateway/summary.ts',
   'gateway/payment-status.ts',
+  'gateway/refusal.ts',
   'processor-worker/breaker.ts',
   'processor-worker/routing.ts',
   'processor-worker/routing-parameters.ts',
@@ -82,8 +83,8 @@ const serviceFiles = SERVICES.flatMap(filesBelow)
 const sharedFiles = filesBelow('shared')
 
 test('the parser of this test sees imports', () => {
-  const specifiers = importsOf('gateway/server.ts').map(({ specifier }) => specifier)
-  for (const specifier of ['node:crypto', 'uWebSockets.js', './intake.ts', '../shared/money.ts'])
+  const specifiers = importsOf('gateway/handlers/purge-payments.ts').map(({ specifier }) => specifier)
+  for (const specifier of ['node:crypto', '../../shared/log.ts', '../http/problem.ts', '../http/router.ts'])
     assert(specifiers.includes(specifier), specifier)
   assert(
     importsOf('gateway/main.ts').some(({ specifier }) => specifier === './watching/metrics.ts'),
