@@ -4,7 +4,8 @@ import { PROCESSOR_NAMES } from '../../shared/payment.ts'
 import type { ProcessWatch } from '../../shared/watching/process-watch.ts'
 import { ACCEPT_OUTCOMES } from '../../shared/watching/report.ts'
 import type { AuditFigures, ProcessorFigures } from './status/figures.ts'
-import type { Status, StatusSource } from './status/source.ts'
+import type { StatusSource } from './status/source.ts'
+import type { Status } from './status/status.ts'
 import type { Tally } from '../tally.ts'
 
 const BREAKER_STATES = ['CLOSED', 'OPEN', 'HALF_OPEN'] as const

@@ -46,11 +46,11 @@ const PURE = [
     'status/processes',
     'status/render',
     'status/verdict',
-    'status/words',
+    'status/format',
     'dashboard/history',
     'dashboard/accepts-gzip'
   ].map(name => `gateway/watching/${name}.ts`),
-  ...['told', 'view', 'layout', 'render'].map(name => `gateway/watching/top/${name}.ts`),
+  ...['status-json', 'view', 'layout', 'render'].map(name => `gateway/watching/top/${name}.ts`),
   'gateway/watching/status/exact-json.ts',
   'processor-worker/tally.ts',
   'processor-worker/watching/report.ts',
