@@ -78,7 +78,14 @@ describe('docs/operating.md', () => {
   })
 
   it('names metrics and variables that exist', () => {
-    const sources = ['gateway/watching/metrics.ts', 'processor-worker/watching/metrics.ts', 'health-monitor/metrics.ts'].map(read).join()
+    const sources = [
+      'gateway/watching/metrics.ts',
+      'gateway/watching/system-metrics.ts',
+      'processor-worker/watching/metrics.ts',
+      'health-monitor/metrics.ts'
+    ]
+      .map(read)
+      .join()
     const metrics = found(/`(payments?_\w+)`/g)
     assert(metrics.length > 5)
     for (const name of metrics) assert(sources.includes(`'${name}'`), name)
