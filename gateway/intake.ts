@@ -12,7 +12,7 @@ import type { Tally } from './tally.ts'
 export type IntakeResult =
   { kind: 'accepted' } | { kind: 'duplicate' } | { kind: 'conflict' } | { kind: 'refused'; reason: Refusal }
 
-export type Answer = (result: IntakeResult) => void
+type Answer = (result: IntakeResult) => void
 
 export type Intake = {
   /** Queues a payment; `answer` is called exactly once, after Redis has acknowledged it or failed. */
