@@ -2,15 +2,17 @@ import type { Log } from '../shared/log.ts'
 import type { Payment } from '../shared/payment.ts'
 import { replyErrorCode, type Acceptance, type Functions } from '../shared/redis/functions.ts'
 import { record } from '../shared/watching/histogram.ts'
-import type { AcceptOutcome } from '../shared/watching/report.ts'
-import { unavailable, type Problem } from './problem.ts'
+import { REFUSAL_SENTENCES, type Refusal } from './refusal.ts'
 import type { Tally } from './tally.ts'
 
 /**
- * Redis has the payment, now or since an earlier request; or a problem, and nothing has changed or it has to be sent
- * again.
+ * What became of a payment. Accepted or duplicate: Redis has it, now or since an earlier request. Conflict: it has
+ * another amount under this id. Refused: nothing has changed, or, where Redis was unreachable, nobody knows.
  */
-export type Answer = (result: 'accepted' | 'duplicate' | Problem) => void
+export type IntakeResult =
+  { kind: 'accepted' } | { kind: 'duplicate' } | { kind: 'conflict' } | { kind: 'refused'; reason: Refusal }
+
+type Answer = (result: IntakeResult) => void
 
 export type Intake = {
   /** Queues a payment; `answer` is called exactly once, after Redis has acknowledged it or failed. */
@@ -24,29 +26,16 @@ type Limits = { queuedMax: number; waitingMax: number }
 /** One call holds this many at most, so that it never keeps Redis busy for more than about a millisecond. */
 const BATCH_MAX = 256
 
-const QUEUE_FULL = unavailable('The queue is full.')
-const OUT_OF_MEMORY = unavailable('The queue is out of memory.')
-const UNREACHABLE = unavailable(
-  'The queue can not be reached. The payment may have been kept: send it again with the same correlationId.'
-)
-const TOO_MANY = unavailable('Too many payments are waiting for the queue.')
-const CONFLICT: Problem = {
-  status: 409,
-  detail: 'A payment with this correlationId and another amount was accepted before.',
-  field: 'amount'
+// Made once: a payment costs no object for its result.
+const RESULTS: Record<Acceptance, IntakeResult> = {
+  accepted: { kind: 'accepted' },
+  duplicate: { kind: 'duplicate' },
+  conflict: { kind: 'conflict' },
+  full: { kind: 'refused', reason: 'queue-full' }
 }
-
-function resultOf(acceptance: Acceptance | undefined): Parameters<Answer>[0] {
-  return acceptance === 'accepted' || acceptance === 'duplicate'
-    ? acceptance
-    : acceptance === 'conflict'
-      ? CONFLICT
-      : QUEUE_FULL
-}
-
-function outcomeOf(result: Parameters<Answer>[0]): AcceptOutcome {
-  return result === CONFLICT ? 'conflict' : typeof result === 'string' ? result : 'refused'
-}
+const OUT_OF_MEMORY = { kind: 'refused', reason: 'out-of-memory' } as const
+const UNREACHABLE = { kind: 'refused', reason: 'unreachable' } as const
+const TOO_MANY_WAITING = { kind: 'refused', reason: 'too-many-waiting' } as const
 
 /**
  * Payments that arrive in one turn of the event loop travel to Redis in one call, which costs a third of a
@@ -63,51 +52,31 @@ export function createIntake({
   tally: Tally
   log: Log
 }): Intake {
+  const noteTrouble = createTroubleNotes(tally, log)
   let payments: Payment[] = []
   let answers: Answer[] = []
   let firstAtMs = 0
   let waitingCount = 0
-  let refusedBefore = 0
   let notifyDrained: (() => void) | undefined
 
-  const finish = (answer: Answer, result: Parameters<Answer>[0]) => {
+  const finish = (answer: Answer, result: IntakeResult) => {
     waitingCount -= 1
-    tally.answers[outcomeOf(result)] += 1
     answer(result)
     if (waitingCount === 0) notifyDrained?.()
-  }
-
-  /** One line when trouble begins and one when it ends, not one a payment. */
-  const noteTrouble = (reason: string | undefined) => {
-    const before = tally.refusing
-    if (reason === undefined) {
-      tally.refusing = null
-      if (before)
-        log.warn(
-          { refused: tally.answers.refused - refusedBefore, afterMs: Date.now() - before.sinceMs },
-          'accepting payments again'
-        )
-      return
-    }
-    if (before === null) {
-      refusedBefore = tally.answers.refused
-      log.error({ reason }, 'refusing payments')
-    }
-    tally.refusing = { reason, sinceMs: before?.sinceMs ?? Date.now() }
   }
 
   const send = async (batch: Payment[], batchAnswers: Answer[], startedAtMs: number) => {
     try {
       const acceptances = await functions.accept(batch, limits.queuedMax)
-      noteTrouble(acceptances.includes('full') ? QUEUE_FULL.detail : undefined)
+      noteTrouble(acceptances.includes('full') ? 'queue-full' : undefined)
       batchAnswers.forEach((answer, index) => {
-        finish(answer, resultOf(acceptances[index]))
+        finish(answer, RESULTS[acceptances[index] ?? 'full'])
       })
     } catch (error) {
-      const problem = replyErrorCode(error) === 'OOM' ? OUT_OF_MEMORY : UNREACHABLE
-      noteTrouble(problem.detail)
+      const result = replyErrorCode(error) === 'OOM' ? OUT_OF_MEMORY : UNREACHABLE
+      noteTrouble(result.reason)
       log.debug({ err: error }, 'accept failed')
-      for (const answer of batchAnswers) finish(answer, problem)
+      for (const answer of batchAnswers) finish(answer, result)
     }
     // One clock reading for all of them: they came in one turn and went in one.
     record(tally.latency, performance.now() - startedAtMs, batch.length)
@@ -125,8 +94,7 @@ export function createIntake({
   return {
     submit(payment, answer) {
       if (waitingCount >= limits.waitingMax) {
-        tally.answers.refused += 1
-        answer(TOO_MANY)
+        answer(TOO_MANY_WAITING)
         return
       }
       waitingCount += 1
@@ -143,5 +111,31 @@ export function createIntake({
           notifyDrained = resolve
         })
     }
+  }
+}
+
+/**
+ * Keeps `tally.refusing` up to what became of the last batch, and logs one line when trouble begins and one when it
+ * ends, not one a payment. To be called before the answers of the batch, which `tally.answers` counts.
+ */
+function createTroubleNotes(tally: Tally, log: Log): (refusal: Refusal | undefined) => void {
+  let refusedBefore = 0
+  return refusal => {
+    const before = tally.refusing
+    if (refusal === undefined) {
+      tally.refusing = null
+      if (before)
+        log.warn(
+          { refused: tally.answers.refused - refusedBefore, afterMs: Date.now() - before.sinceMs },
+          'accepting payments again'
+        )
+      return
+    }
+    const reason = REFUSAL_SENTENCES[refusal]
+    if (before === null) {
+      refusedBefore = tally.answers.refused
+      log.error({ reason }, 'refusing payments')
+    }
+    tally.refusing = { reason, sinceMs: before?.sinceMs ?? Date.now() }
   }
 }

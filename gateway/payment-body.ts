@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { centsFromDecimal, centsFromDecimalText, decimalFromCents, type Cents } from '../shared/money.ts'
 import type { Payment } from '../shared/payment.ts'
-import type { Problem } from './problem.ts'
+import type { Problem } from './http/problem.ts'
 
 /** RFC 9562, section 4: any version, upper or lower case. */
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i

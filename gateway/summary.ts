@@ -1,7 +1,7 @@
 import { decimalFromCents } from '../shared/money.ts'
 import { PROCESSOR_NAMES, type ProcessorName } from '../shared/payment.ts'
 import type { TimeRange, Totals } from '../shared/redis/functions.ts'
-import type { Problem } from './problem.ts'
+import type { Problem } from './http/problem.ts'
 
 /**
  * Milliseconds since 1970 of an ISO 8601 UTC time with at most milliseconds. Undefined for anything else, such as

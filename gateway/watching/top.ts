@@ -6,7 +6,7 @@ import { askForStatus, parseAddress, type Address } from './top/ask.ts'
 import { fitted } from './top/layout.ts'
 import { renderView } from './top/render.ts'
 import { openScreen } from './top/screen.ts'
-import { inOneLine } from './top/told.ts'
+import { inOneLine } from './top/status-json.ts'
 import { answered, emptyView, failed } from './top/view.ts'
 
 const USAGE = `npm run top: what GET /status tells, in a table that is new every second; problems first.

@@ -22,8 +22,8 @@ const found = (pattern: RegExp) => [...new Set([...text.matchAll(pattern)].map((
 const PIECES = [
   'gateway/watching/status/problems.ts',
   'gateway/watching/status/source.ts',
-  'gateway/intake.ts',
-  'gateway/problem.ts'
+  'gateway/refusal.ts',
+  'gateway/http/problem.ts'
 ]
   .flatMap(path => read(path).split(/[`'{}$\n]/))
   .filter(piece => piece.trim().length > 1)
@@ -78,7 +78,12 @@ describe('docs/operating.md', () => {
   })
 
   it('names metrics and variables that exist', () => {
-    const sources = ['gateway/watching/metrics.ts', 'processor-worker/watching/metrics.ts', 'health-monitor/metrics.ts']
+    const sources = [
+      'gateway/watching/metrics.ts',
+      'gateway/watching/system-metrics.ts',
+      'processor-worker/watching/metrics.ts',
+      'health-monitor/metrics.ts'
+    ]
       .map(read)
       .join()
     const metrics = found(/`(payments?_\w+)`/g)

@@ -7,7 +7,7 @@ import { figuresOf, type Figures } from '../../gateway/watching/status/figures.t
 import { feeOf, moneyFigures } from '../../gateway/watching/status/money.ts'
 import { problemsOf, redisLostProblems } from '../../gateway/watching/status/problems.ts'
 import { renderStatus } from '../../gateway/watching/status/render.ts'
-import { clock, counted, duration, listed, megabytes } from '../../gateway/watching/status/words.ts'
+import { clock, counted, duration, listed, megabytes } from '../../gateway/watching/status/format.ts'
 import type { ProcessorName } from '../../shared/payment.ts'
 import type { MemoryParts } from '../../shared/watching/memory-parts.ts'
 import type { Observation } from '../../shared/watching/observe.ts'

@@ -23,6 +23,7 @@ const DECISIONS = [
   'shared/redis/attempt-record.ts',
   'gateway/payment-body.ts',
   'gateway/summary.ts',
+  'gateway/refusal.ts',
   'processor-worker/breaker.ts',
   'processor-worker/routing.ts',
   'processor-worker/observed.ts',

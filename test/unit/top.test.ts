@@ -6,14 +6,14 @@ import { describe, it, test } from 'node:test'
 import { parseAddress } from '../../gateway/watching/top/ask.ts'
 import { fitted, sparkline, tableLines, wrapped, type Line } from '../../gateway/watching/top/layout.ts'
 import { renderView } from '../../gateway/watching/top/render.ts'
-import { inOneLine, parseStatus, type ToldStatus } from '../../gateway/watching/top/told.ts'
+import { inOneLine, parseStatus, type ReceivedStatus } from '../../gateway/watching/top/status-json.ts'
 import { answered, emptyView, failed, type View } from '../../gateway/watching/top/view.ts'
 
 const LATENCY = { count: 500, meanMs: 1.4, p50Ms: 1.2, p99Ms: 8.04 }
 const ANSWERS = { booked: 90, 'already-booked': 0, 'not-booked': 10, rejected: 0, unknown: 0 }
 const processor = (
-  changes: Partial<ToldStatus['processors']['default']> = {}
-): ToldStatus['processors']['default'] => ({
+  changes: Partial<ReceivedStatus['processors']['default']> = {}
+): ReceivedStatus['processors']['default'] => ({
   verdict: 'works',
   health: { failing: false, minResponseTimeMs: 7, checkedAt: '2026-11-21T11:59:58.000Z', ageSeconds: 2 },
   breakers: [{ worker: 'worker-1', state: 'CLOSED', since: null, openSeconds: null }],
@@ -34,7 +34,7 @@ const sign = (label: string) => ({
   startedAt: null,
   process: { eventLoopLagMs: 0.4, residentBytes: 62_914_560, throttledShare: null }
 })
-const HEALTHY: ToldStatus = {
+const HEALTHY: ReceivedStatus = {
   problems: [],
   isCurrent: true,
   answeredBy: 'gateway-2',
@@ -86,7 +86,7 @@ const HEALTHY: ToldStatus = {
   }
 }
 const BREAKER_OPEN = { worker: 'worker-1', state: 'OPEN' as const, since: '2026-11-21T11:59:48.000Z', openSeconds: 12 }
-const TROUBLED: ToldStatus = {
+const TROUBLED: ReceivedStatus = {
   ...HEALTHY,
   problems: [
     'The default processor fails: its breaker is OPEN at worker-1 since 11:59:48 UTC, 12 s. Payments wait for it for a while, then go to fallback, the dearer one.',
@@ -95,7 +95,7 @@ const TROUBLED: ToldStatus = {
   processors: { ...HEALTHY.processors, default: processor({ verdict: 'fails', breakers: [BREAKER_OPEN] }) }
 }
 /** All that can be large is. */
-const HUGE: ToldStatus = {
+const HUGE: ReceivedStatus = {
   ...TROUBLED,
   acceptedPerSecond: 123_456,
   queue: { ...HEALTHY.queue, unsettled: 2_000_000, waiting: 1_999_200, oldestSeconds: 400_000, deadLetters: 99_999 },
@@ -126,7 +126,7 @@ const HUGE: ToldStatus = {
   }
 }
 
-const viewOf = (status: ToldStatus): View => answered(emptyView('http://localhost:9999'), status)
+const viewOf = (status: ReceivedStatus): View => answered(emptyView('http://localhost:9999'), status)
 const textOf = (lines: readonly Line[]) => lines.map(({ text }) => text).join('\n')
 
 describe('the picture', () => {
@@ -170,8 +170,8 @@ describe('the picture', () => {
   })
 
   it('tells what the last audit compared, and what not', () => {
-    const told = (changes: Partial<ToldStatus['audit'] & object>) => {
-      const audit: ToldStatus['audit'] = {
+    const told = (changes: Partial<ReceivedStatus['audit'] & object>) => {
+      const audit: ReceivedStatus['audit'] = {
         at: '2026-11-21T09:00:00.000Z',
         ageSeconds: 10_800,
         kind: 'plain',
@@ -261,7 +261,7 @@ describe('the picture', () => {
   }
 
   it('leaves out what Redis was not weighed for, or a gateway of an older version does not tell', () => {
-    const older = { ...HEALTHY.redis, memory: undefined } as unknown as ToldStatus['redis']
+    const older = { ...HEALTHY.redis, memory: undefined } as unknown as ReceivedStatus['redis']
     for (const redis of [{ ...older, memory: null }, older]) {
       const text = textOf(renderView(viewOf({ ...HEALTHY, redis }), 80))
       assert.match(text, /^redis memory 5\.0 MB of 56\.0 MB, 9 %$/m)

@@ -1,4 +1,4 @@
-import type { Status } from '../status/source.ts'
+import type { Status } from '../status/status.ts'
 
 /**
  * What the charts of the live page show of one moment. Null where nothing was known: a gap in the line.

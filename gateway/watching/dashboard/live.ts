@@ -1,6 +1,6 @@
-import type { TemplatedApp, us_socket_context_t, WebSocket, WebSocketBehavior } from 'uWebSockets.js'
-import type { Replies } from '../../server.ts'
-import { unavailable } from '../../problem.ts'
+import type { WebSocket } from 'uWebSockets.js'
+import { unavailable } from '../../http/problem.ts'
+import type { Socket } from '../../http/router.ts'
 import type { Snapshot, StatusSource } from '../status/source.ts'
 import { pointOf, type History } from './history.ts'
 
@@ -12,7 +12,8 @@ const TOPIC = 'status'
 const RESTARTS = 1012
 
 export type Live = {
-  behavior: WebSocketBehavior<unknown>
+  socket: Socket
+  /** Ends all connections, and refuses new ones. */
   close: () => void
 }
 
@@ -20,22 +21,17 @@ export type Live = {
  * The WebSocket of the live page. First comes `{"points":[…]}`, the last minutes, then `{"point":…,"status":…}` at once
  * and each second, where the status is the body of `GET /status`. Nothing is read or sent while nobody watches.
  */
-export function createLive(
-  app: TemplatedApp,
-  { guarded, begin, replyProblem }: Replies,
-  { read }: StatusSource,
-  history: History
-): Live {
+export function createLive({ read }: StatusSource, history: History): Live {
   const watchers = new Set<WebSocket<unknown>>()
   let timer: NodeJS.Timeout | undefined
   let isPushing = false
   let isClosed = false
 
-  const push = async () => {
+  const push = async (publish: Parameters<Socket>[0]) => {
     // While Redis does not answer, reading takes as long as it is given.
     if (isPushing) return
     isPushing = true
-    app.publish(TOPIC, messageOf(await read()))
+    publish(TOPIC, messageOf(await read()))
     isPushing = false
   }
   const refusal = (origin: string, host: string) => {
@@ -46,15 +42,14 @@ export function createLive(
   }
 
   return {
-    behavior: {
+    socket: publish => ({
       // The page sends nothing. Who can't keep up, or is gone without a word, is dropped, and comes back if it is
       // there.
       maxPayloadLength: 16,
       idleTimeout: 16,
       maxBackpressure: 128 * 1024,
       closeOnBackpressureLimit: true,
-      upgrade: guarded((res, req, context: us_socket_context_t) => {
-        begin(res, req)
+      upgrade(res, req, { replyProblem }, context) {
         const problem = refusal(req.getHeader('origin'), req.getHeader('host'))
         if (problem) replyProblem(res, problem)
         else
@@ -65,15 +60,15 @@ export function createLive(
             req.getHeader('sec-websocket-extensions'),
             context
           )
-      }),
+      },
       open(ws) {
         watchers.add(ws)
         ws.subscribe(TOPIC)
         ws.send(JSON.stringify({ points: history.points() }))
         timer ??= setInterval(() => {
-          void push()
+          void push(publish)
         }, PUSH_EVERY_MS)
-        void push()
+        void push(publish)
       },
       close(ws) {
         watchers.delete(ws)
@@ -81,7 +76,7 @@ export function createLive(
         clearInterval(timer)
         timer = undefined
       }
-    },
+    }),
     close() {
       isClosed = true
       for (const ws of watchers) ws.end(RESTARTS, 'This gateway is stopping.')

@@ -117,41 +117,7 @@ export function figuresOf({ observation, totals, memory }: Reading, fees: Fees):
   const workers = workersOf(observation)
   const monitors = processesOf('monitor', observation)
   const gatewayReports = reportsOfLiving(gateways)
-  const secondsSince = (timeMs: number | null) => (timeMs === null ? null : Math.max(0, atMs - timeMs) / 1_000)
-
-  const processor = (name: ProcessorName): ProcessorFigures => {
-    const lanes = workers.flatMap(({ sign, report }) =>
-      sign.isAlive && report ? [{ worker: sign.label, lane: report.processors[name] }] : []
-    )
-    const answers = addUp(
-      SEND_OUTCOMES,
-      lanes.map(({ lane }) => lane.recent.answers)
-    )
-    const answerCount = SEND_OUTCOMES.reduce((sum, outcome) => sum + answers[outcome], 0)
-    const health = observation.health[name]
-    const { requests, cents } = totals[name]
-    const published = health && {
-      failing: health.failing,
-      minResponseTimeMs: health.minResponseTimeMs,
-      checkedAt: iso(health.checkedAtMs),
-      ageSeconds: secondsSince(health.checkedAtMs) ?? 0
-    }
-    const breakers = lanes.map(({ worker, lane }) => breakerFigures(worker, lane, atMs))
-    return {
-      verdict: verdictOf({ breakers, health: published, answers }),
-      health: published,
-      breakers,
-      inFlight: total(lanes.map(({ lane }) => lane.inFlight)),
-      successRate:
-        answerCount === 0
-          ? null
-          : Math.round(((answers.booked + answers['already-booked']) / answerCount) * 10_000) / 10_000,
-      answers,
-      latency: latencyFigures(lanes.map(({ lane }) => lane.recent.latency)),
-      settledPerSecond: total(lanes.map(({ lane }) => lane.settledPerSecond)),
-      settled: { payments: requests, amount: cents, fees: feeOf(cents, fees[name]) }
-    }
-  }
+  const processor = (name: ProcessorName) => processorFigures(name, workers, observation, totals[name], fees[name])
   const processors = { default: processor('default'), fallback: processor('fallback') }
 
   return {
@@ -171,8 +137,8 @@ export function figuresOf({ observation, totals, memory }: Reading, fees: Fees):
       unsettled: observation.unsettledCount,
       waiting: Math.max(0, observation.unsettledCount - observation.inFlightCount),
       inFlight: observation.inFlightCount,
-      oldestSeconds: secondsSince(oldestAcceptedAtMs),
-      oldestWaitingSeconds: secondsSince(oldestWaitingAcceptedAtMs),
+      oldestSeconds: oldestAcceptedAtMs === null ? null : secondsBetween(oldestAcceptedAtMs, atMs),
+      oldestWaitingSeconds: oldestWaitingAcceptedAtMs === null ? null : secondsBetween(oldestWaitingAcceptedAtMs, atMs),
       deadLetters: observation.deadLetterCount
     },
     acceptedPerSecond: total(gatewayReports.map(report => report.acceptedPerSecond)),
@@ -198,12 +164,52 @@ export function figuresOf({ observation, totals, memory }: Reading, fees: Fees):
   }
 }
 
+function processorFigures(
+  name: ProcessorName,
+  workers: readonly Seen<'worker'>[],
+  observation: Observation,
+  { requests, cents }: Totals,
+  fee: bigint
+): ProcessorFigures {
+  const { atMs } = observation
+  const lanes = workers.flatMap(({ sign, report }) =>
+    sign.isAlive && report ? [{ worker: sign.label, lane: report.processors[name] }] : []
+  )
+  const answers = addUp(
+    SEND_OUTCOMES,
+    lanes.map(({ lane }) => lane.recent.answers)
+  )
+  const answerCount = SEND_OUTCOMES.reduce((sum, outcome) => sum + answers[outcome], 0)
+  const health = observation.health[name]
+  const published = health && {
+    failing: health.failing,
+    minResponseTimeMs: health.minResponseTimeMs,
+    checkedAt: iso(health.checkedAtMs),
+    ageSeconds: secondsBetween(health.checkedAtMs, atMs)
+  }
+  const breakers = lanes.map(({ worker, lane }) => breakerFigures(worker, lane, atMs))
+  return {
+    verdict: verdictOf({ breakers, health: published, answers }),
+    health: published,
+    breakers,
+    inFlight: total(lanes.map(({ lane }) => lane.inFlight)),
+    successRate:
+      answerCount === 0
+        ? null
+        : Math.round(((answers.booked + answers['already-booked']) / answerCount) * 10_000) / 10_000,
+    answers,
+    latency: latencyFigures(lanes.map(({ lane }) => lane.recent.latency)),
+    settledPerSecond: total(lanes.map(({ lane }) => lane.settledPerSecond)),
+    settled: { payments: requests, amount: cents, fees: feeOf(cents, fee) }
+  }
+}
+
 function memoryFigures({ queueBytes, idsBytes, totalsBytes }: MemoryParts, usedBytes: number): MemoryFigures {
   return { queueBytes, idsBytes, totalsBytes, otherBytes: Math.max(0, usedBytes - queueBytes - idsBytes - totalsBytes) }
 }
 
 function breakerFigures(worker: string, { breaker: { state, sinceMs } }: LaneReport, atMs: number): BreakerFigures {
-  const openSeconds = state !== 'CLOSED' && sinceMs !== null ? Math.max(0, atMs - sinceMs) / 1_000 : null
+  const openSeconds = state !== 'CLOSED' && sinceMs !== null ? secondsBetween(sinceMs, atMs) : null
   return { worker, state, since: sinceMs === null ? null : iso(sinceMs), openSeconds }
 }
 
@@ -216,7 +222,7 @@ function auditFigures({ audit, atMs }: Observation): AuditFigures | null {
   })
   return {
     at: iso(audit.atMs),
-    ageSeconds: Math.max(0, atMs - audit.atMs) / 1_000,
+    ageSeconds: secondsBetween(audit.atMs, atMs),
     kind: audit.kind,
     until: iso(audit.untilMs),
     isEqual: foundEqual(audit),
@@ -225,7 +231,7 @@ function auditFigures({ audit, atMs }: Observation): AuditFigures | null {
     notCompared: audit.notCompared && {
       count: audit.notCompared.payments,
       oldestSentAt: sentAtMs === null ? null : iso(sentAtMs),
-      oldestSeconds: sentAtMs === null ? null : Math.max(0, audit.atMs - sentAtMs) / 1_000
+      oldestSeconds: sentAtMs === null ? null : secondsBetween(sentAtMs, audit.atMs)
     },
     oneByOne: audit.oneByOne
   }
@@ -297,6 +303,11 @@ function total(numbers: readonly number[]): number {
 /** Two decimals are all that means something. */
 function rounded(number: number): number {
   return Math.round(number * 100) / 100
+}
+
+/** 0 where the clocks of two processes differ, and so the end would come first. */
+function secondsBetween(fromMs: number, toMs: number): number {
+  return Math.max(0, toMs - fromMs) / 1_000
 }
 
 function iso(timeMs: number): string {

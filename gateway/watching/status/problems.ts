@@ -3,7 +3,7 @@ import { otherThan, PROCESSOR_NAMES, type ProcessorName } from '../../../shared/
 import { LONG_IN_FLIGHT_MS } from '../../../shared/watching/audit-result.ts'
 import type { Figures, MemoryFigures, ProcessorFigures, WorkerFigures } from './figures.ts'
 import type { ProcessSign } from './processes.ts'
-import { clock, counted, duration, listed, megabytes, words } from './words.ts'
+import { clock, counted, duration, listed, megabytes, formatCount } from './format.ts'
 
 /** A payment that has waited for longer than this is worth a word: most are sent within milliseconds. */
 const WAITING_SECONDS = 2
@@ -108,7 +108,7 @@ function gatewayProblems({ gateways }: Figures): string[] {
     trouble === null
       ? []
       : [
-          `${label} refuses payments with 503 since ${clock(trouble.since)}, ${words(trouble.answers)} in the last 10 s: ${trouble.reason}`
+          `${label} refuses payments with 503 since ${clock(trouble.since)}, ${formatCount(trouble.answers)} in the last 10 s: ${trouble.reason}`
         ]
   )
   return [
@@ -227,7 +227,7 @@ function queueProblems({ queue, acceptedPerSecond, settledPerSecond }: Figures):
           : 'their number stays'
     problems.push(
       `${counted(waiting, 'payment waits', 'payments wait')} in the queue, the oldest for ${duration(oldestWaitingSeconds)}, and ${trend}: ` +
-        `${words(acceptedPerSecond)} a second are accepted, ${words(settledPerSecond)} settled.`
+        `${formatCount(acceptedPerSecond)} a second are accepted, ${formatCount(settledPerSecond)} settled.`
     )
   }
   if (oldestSeconds !== null && oldestSeconds > OPEN_OUTCOME_SECONDS && oldestSeconds > (oldestWaitingSeconds ?? 0)) {

@@ -2,7 +2,7 @@ import { decimalFromCents, signedDecimalFromCents } from '../../../shared/money.
 import { PROCESSOR_NAMES } from '../../../shared/payment.ts'
 import { rawJSON } from './exact-json.ts'
 import type { AuditFigures } from './figures.ts'
-import type { Status } from './source.ts'
+import type { Status } from './status.ts'
 
 /** The body of `GET /status` as it is read: money and counts are numbers there. */
 export type StatusBody = {

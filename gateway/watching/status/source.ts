@@ -2,16 +2,7 @@ import type { Fees } from './money.ts'
 import { figuresOf, type Figures, type Reading } from './figures.ts'
 import { problemsOf, redisLostProblems } from './problems.ts'
 import { renderStatus } from './render.ts'
-
-/** What `GET /status` tells. */
-export type Status = Figures & {
-  /** What is wrong, in sentences; empty when all is well. */
-  problems: string[]
-  /** False while Redis does not answer: the figures are then those of `at`, the last that were read. */
-  isCurrent: boolean
-  /** The gateway that answers; nothing else depends on it. */
-  answeredBy: string
-}
+import type { Status } from './status.ts'
 
 /** A status and the body that tells it. */
 export type Snapshot = { status: Status; body: string }
@@ -50,8 +41,8 @@ export async function createStatusSource(options: StatusOptions): Promise<Status
   let latest: { snapshot: Snapshot; madeAtMs: number }
   const listeners: ((status: Status) => void)[] = []
 
-  const show = (told: Pick<Status, 'problems' | 'isCurrent'>, madeAtMs: number): Snapshot => {
-    const status = { ...told, answeredBy, ...figures }
+  const show = (state: Pick<Status, 'problems' | 'isCurrent'>, madeAtMs: number): Snapshot => {
+    const status = { ...state, answeredBy, ...figures }
     latest = { snapshot: { status, body: renderStatus(status) }, madeAtMs }
     for (const listener of listeners) listener(status)
     return latest.snapshot

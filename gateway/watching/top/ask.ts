@@ -1,11 +1,11 @@
 import http from 'node:http'
 import https from 'node:https'
-import { parseStatus, type ToldStatus } from './told.ts'
+import { parseStatus, type ReceivedStatus } from './status-json.ts'
 
 /** Where to ask, and how a person calls it. */
 export type Address = { shown: string; options: http.RequestOptions & { protocol: string } }
 
-export type Answer = { status: ToldStatus; body: string } | { trouble: string }
+export type Answer = { status: ReceivedStatus; body: string } | { trouble: string }
 
 /** A gateway gives up on Redis after a second, and answers then. */
 const TIMEOUT_MS = 3_000

@@ -1,11 +1,11 @@
 import { PROCESSOR_NAMES, type ProcessorName } from '../../../shared/payment.ts'
-import { clock, counted, duration, megabytes, words } from '../status/words.ts'
+import { clock, counted, duration, megabytes, formatCount } from '../status/format.ts'
 import { sparkline, tableLines, wrapped, type Line } from './layout.ts'
-import type { ToldStatus } from './told.ts'
+import type { ReceivedStatus } from './status-json.ts'
 import type { Sample, View } from './view.ts'
 
 const NONE = '-'
-const VERDICTS: Record<ToldStatus['processors']['default']['verdict'], string> = {
+const VERDICTS: Record<ReceivedStatus['processors']['default']['verdict'], string> = {
   works: 'works',
   fails: 'FAILS',
   'fails-for-some': 'FAILS FOR SOME',
@@ -55,7 +55,7 @@ function headLines({ address, status, lost }: View, width: number): Line[] {
 }
 
 function flowLines(
-  { acceptedPerSecond, settledPerSecond, queue, accepting }: ToldStatus,
+  { acceptedPerSecond, settledPerSecond, queue, accepting }: ReceivedStatus,
   samples: readonly Sample[],
   width: number
 ): string[] {
@@ -74,19 +74,19 @@ function flowLines(
   // These are 0 on most days.
   const rare = (['duplicate', 'conflict', 'invalid'] as const)
     .filter(name => answers[name] > 0)
-    .map(name => `, ${words(answers[name])} ${name}`)
+    .map(name => `, ${formatCount(answers[name])} ${name}`)
   return [
     flow('accepted', `${rate(acceptedPerSecond)}/s`, ({ accepted }) => accepted),
     flow('settled', `${rate(settledPerSecond)}/s`, ({ settled }) => settled),
-    flow('waiting', words(queue.waiting), ({ waiting }) => waiting),
+    flow('waiting', formatCount(queue.waiting), ({ waiting }) => waiting),
     ...wrapped(
-      `queue    ${words(queue.unsettled)} unsettled: ${words(queue.waiting)} waiting, ${words(queue.inFlight)} in flight${oldest}; ` +
+      `queue    ${formatCount(queue.unsettled)} unsettled: ${formatCount(queue.waiting)} waiting, ${formatCount(queue.inFlight)} in flight${oldest}; ` +
         counted(queue.deadLetters, 'dead letter'),
       width,
       ' '.repeat(9)
     ),
     ...wrapped(
-      `in 10 s  ${words(answers.accepted)} accepted, ${words(answers.refused)} refused${rare.join('')}; ` +
+      `in 10 s  ${formatCount(answers.accepted)} accepted, ${formatCount(answers.refused)} refused${rare.join('')}; ` +
         `p50 ${milliseconds(latency.p50Ms)}, p99 ${milliseconds(latency.p99Ms)}`,
       width,
       ' '.repeat(9)
@@ -94,8 +94,8 @@ function flowLines(
   ]
 }
 
-function processorLines({ processors, preferred }: ToldStatus, width: number): Line[] {
-  const each = (read: (figures: ToldStatus['processors'][ProcessorName]) => string) =>
+function processorLines({ processors, preferred }: ReceivedStatus, width: number): Line[] {
+  const each = (read: (figures: ReceivedStatus['processors'][ProcessorName]) => string) =>
     PROCESSOR_NAMES.map(name => read(processors[name]))
   const [header = '', ...rows] = tableLines(
     [
@@ -105,10 +105,10 @@ function processorLines({ processors, preferred }: ToldStatus, width: number): L
       { header: 'health poll', cells: each(({ health }) => healthInShort(health)), dropOrder: 2 },
       {
         header: 'least ms',
-        cells: each(({ health }) => (health === null ? NONE : words(health.minResponseTimeMs))),
+        cells: each(({ health }) => (health === null ? NONE : formatCount(health.minResponseTimeMs))),
         dropOrder: 6
       },
-      { header: 'in flight', cells: each(({ inFlight }) => words(inFlight)), dropOrder: 3 },
+      { header: 'in flight', cells: each(({ inFlight }) => formatCount(inFlight)), dropOrder: 3 },
       { header: 'out/s', cells: each(({ settledPerSecond }) => rate(settledPerSecond)) },
       {
         header: 'booked',
@@ -129,19 +129,19 @@ function processorLines({ processors, preferred }: ToldStatus, width: number): L
   ]
 }
 
-function healthInShort(health: ToldStatus['processors']['default']['health']): string {
+function healthInShort(health: ReceivedStatus['processors']['default']['health']): string {
   return health === null ? 'unknown' : `${health.failing ? 'FAILING' : 'well'} ${duration(health.ageSeconds)} ago`
 }
 
 /** All workers' breakers of one processor; the rows of the workers tell each. */
-function breakersInShort(breakers: ToldStatus['processors']['default']['breakers']): string {
+function breakersInShort(breakers: ReceivedStatus['processors']['default']['breakers']): string {
   const open = breakers.filter(({ state }) => state !== 'CLOSED')
   if (breakers.length === 0) return 'unknown'
   if (open.length === 0) return 'CLOSED'
   return breakers.length === 1 ? (open[0]?.state ?? '') : `${open.length} of ${breakers.length} OPEN`
 }
 
-function moneyLines({ processors, money }: ToldStatus, width: number): string[] {
+function moneyLines({ processors, money }: ReceivedStatus, width: number): string[] {
   const books = PROCESSOR_NAMES.map(name => processors[name].settled)
   const bothPayments = books.reduce((sum, { payments }) => sum + BigInt(payments), 0n)
   return tableLines(
@@ -164,7 +164,7 @@ function moneyLines({ processors, money }: ToldStatus, width: number): string[] 
 }
 
 /** What the last audit compared, and what not. */
-function auditLines({ audit }: ToldStatus, width: number): string[] {
+function auditLines({ audit }: ReceivedStatus, width: number): string[] {
   if (audit === null) return ['audit    none since the books began']
   const { ageSeconds, kind, isEqual, oneByOne, notCompared } = audit
   // A gateway of an older version tells neither of the last two.
@@ -174,13 +174,17 @@ function auditLines({ audit }: ToldStatus, width: number): string[] {
     : count > 0
       ? 'the books agree in all that was compared'
       : 'the books agree'
-  const each = oneByOne ? `, ${words(oneByOne.compared)} of ${counted(oneByOne.of, 'payment')} compared one by one` : ''
+  const each = oneByOne
+    ? `, ${formatCount(oneByOne.compared)} of ${counted(oneByOne.of, 'payment')} compared one by one`
+    : ''
   const inFlight =
-    count > 0 ? `; not compared: ${words(count)} in flight, the oldest for ${duration(oldestSeconds ?? 0)} by then` : ''
+    count > 0
+      ? `; not compared: ${formatCount(count)} in flight, the oldest for ${duration(oldestSeconds ?? 0)} by then`
+      : ''
   return wrapped(`audit    ${duration(ageSeconds)} ago, ${kind}: ${found}${each}${inFlight}`, width, ' '.repeat(9))
 }
 
-function processLines({ gateways, workers, monitors, processors, redis }: ToldStatus, width: number): Line[] {
+function processLines({ gateways, workers, monitors, processors, redis }: ReceivedStatus, width: number): Line[] {
   const breakerOf = (name: ProcessorName, worker: string) => {
     const breaker = processors[name].breakers.find(each => each.worker === worker)
     return (
@@ -197,7 +201,7 @@ function processLines({ gateways, workers, monitors, processors, redis }: ToldSt
     })),
     ...workers.map(worker => ({
       ...worker,
-      does: [`has ${words(worker.pending)}`, ...PROCESSOR_NAMES.map(name => breakerOf(name, worker.label))]
+      does: [`has ${formatCount(worker.pending)}`, ...PROCESSOR_NAMES.map(name => breakerOf(name, worker.label))]
         .filter(text => text !== undefined)
         .join(', ')
     })),
@@ -238,7 +242,7 @@ function processLines({ gateways, workers, monitors, processors, redis }: ToldSt
   ]
 }
 
-function memoryLines(memory: ToldStatus['redis']['memory'], width: number): Line[] {
+function memoryLines(memory: ReceivedStatus['redis']['memory'], width: number): Line[] {
   // A gateway of an older version does not tell it.
   if (!memory) return []
   const { queueBytes, idsBytes, totalsBytes, otherBytes } = memory
@@ -252,11 +256,11 @@ function grouped(digits: string): string {
 }
 
 function rate(perSecond: number): string {
-  return perSecond < 10 ? String(Math.round(perSecond * 10) / 10) : words(perSecond)
+  return perSecond < 10 ? String(Math.round(perSecond * 10) / 10) : formatCount(perSecond)
 }
 
 function shortNumber(number: number | null): string {
-  return number === null ? NONE : number < 100 ? number.toFixed(1) : words(number)
+  return number === null ? NONE : number < 100 ? number.toFixed(1) : formatCount(number)
 }
 
 function milliseconds(number: number | null): string {

@@ -1,4 +1,4 @@
-import type { ToldStatus } from './told.ts'
+import type { ReceivedStatus } from './status-json.ts'
 
 /** What a second was like; null where the system could not be reached. */
 export type Sample = { accepted: number; settled: number; waiting: number } | null
@@ -8,7 +8,7 @@ export type View = {
   /** Where the status comes from, as a person would type it. */
   address: string
   /** The last status that came. */
-  status: ToldStatus | null
+  status: ReceivedStatus | null
   /** Why no status comes now, and since when; null while it does. */
   lost: { reason: string; since: string } | null
   /** One for each try, the latest last. */
@@ -22,7 +22,7 @@ export function emptyView(address: string): View {
   return { address, status: null, lost: null, samples: [] }
 }
 
-export function answered(view: View, status: ToldStatus): View {
+export function answered(view: View, status: ReceivedStatus): View {
   const sample = status.isCurrent
     ? { accepted: status.acceptedPerSecond, settled: status.settledPerSecond, waiting: status.queue.waiting }
     : null

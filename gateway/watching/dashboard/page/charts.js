@@ -72,75 +72,11 @@ export function createCharts() {
 }
 
 /** @param {(typeof CHARTS)[number]} chart @param {() => Point[]} pointsNow */
-function drawn({ id, say, least, lines }, pointsNow) {
+function drawn(chart, pointsNow) {
+  const { id, say, lines } = chart
   const frame = element(id)
   const size = () => ({ width: frame.clientWidth, height: PLOT_HEIGHT })
-  const span = () => {
-    const points = pointsNow()
-    const toMs = points.at(-1)?.[0] ?? Date.now()
-    const knownMs = toMs - (points[0]?.[0] ?? toMs)
-    return /** @type {uPlot.Range.MinMax} */ ([
-      (toMs - Math.min(SPAN_MS, Math.max(LEAST_SPAN_MS, knownMs))) / 1_000,
-      toMs / 1_000
-    ])
-  }
-  const axis = /** @type {const} */ ({
-    stroke: () => style('--muted'),
-    font: '13px system-ui, sans-serif',
-    grid: { stroke: () => style('--grid'), width: 1 },
-    ticks: { show: false }
-  })
-  const plot = new uPlot(
-    {
-      ...size(),
-      padding: [8, 12, 0, 0],
-      cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'time' } },
-      // Properties of the style sheet as they are, so that the markers follow it from dark to light.
-      legend: {
-        markers: {
-          width: 3,
-          stroke: (_, at) => `var(${lines[at - 1]?.color ?? '--ink'})`,
-          dash: (_, at) => (lines[at - 1]?.dash ? 'dashed' : 'solid'),
-          fill: () => ''
-        }
-      },
-      scales: {
-        x: { time: true, range: span },
-        y: { range: (_, __, max) => [0, Math.max(least, max * 1.1)] }
-      },
-      axes: [
-        {
-          ...axis,
-          size: 28,
-          space: 70,
-          incrs: [15, 30, 60, 120],
-          values: (_, splits, __, ___, step) => splits.map(split => clock(split * 1_000).slice(0, step < 60 ? 8 : 5))
-        },
-        { ...axis, size: 56, values: (_, splits) => splits.map(say) }
-      ],
-      series: [
-        { label: 'at', value: (_, at) => clock(at * 1_000) },
-        ...lines.map(({ name, color, dash, isFilled }) => ({
-          label: name,
-          stroke: () => style(color),
-          width: 2,
-          ...(dash && { dash }),
-          points: { show: false },
-          ...(isFilled && { fill: () => `color-mix(in srgb, ${style(color)} 22%, transparent)` }),
-          value: (/** @type {uPlot} */ _, /** @type {number | null} */ value) => say(value)
-        }))
-      ],
-      hooks: {
-        drawClear: [
-          u => {
-            shadeTrouble(u, pointsNow())
-          }
-        ]
-      }
-    },
-    [[], ...lines.map(() => [])],
-    frame
-  )
+  const plot = new uPlot({ ...size(), ...optionsOf(chart, pointsNow) }, [[], ...lines.map(() => [])], frame)
 
   new ResizeObserver(() => {
     plot.setSize(size())
@@ -160,6 +96,75 @@ function drawn({ id, say, least, lines }, pointsNow) {
       frame.dataset.points = String(rows.length)
     }
   }
+}
+
+/**
+ * How a chart looks, but for its size.
+ *
+ * @param {(typeof CHARTS)[number]} chart
+ * @param {() => Point[]} pointsNow
+ * @returns {Omit<uPlot.Options, 'width' | 'height'>}
+ */
+function optionsOf({ say, least, lines }, pointsNow) {
+  const axis = /** @type {const} */ ({
+    stroke: () => style('--muted'),
+    font: '13px system-ui, sans-serif',
+    grid: { stroke: () => style('--grid'), width: 1 },
+    ticks: { show: false }
+  })
+  return {
+    padding: [8, 12, 0, 0],
+    cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'time' } },
+    // Properties of the style sheet as they are, so that the markers follow it from dark to light.
+    legend: {
+      markers: {
+        width: 3,
+        stroke: (_, at) => `var(${lines[at - 1]?.color ?? '--ink'})`,
+        dash: (_, at) => (lines[at - 1]?.dash ? 'dashed' : 'solid'),
+        fill: () => ''
+      }
+    },
+    scales: {
+      x: { time: true, range: () => spanOf(pointsNow()) },
+      y: { range: (_, __, max) => [0, Math.max(least, max * 1.1)] }
+    },
+    axes: [
+      {
+        ...axis,
+        size: 28,
+        space: 70,
+        incrs: [15, 30, 60, 120],
+        values: (_, splits, __, ___, step) => splits.map(split => clock(split * 1_000).slice(0, step < 60 ? 8 : 5))
+      },
+      { ...axis, size: 56, values: (_, splits) => splits.map(say) }
+    ],
+    series: [
+      { label: 'at', value: (_, at) => clock(at * 1_000) },
+      ...lines.map(({ name, color, dash, isFilled }) => ({
+        label: name,
+        stroke: () => style(color),
+        width: 2,
+        ...(dash && { dash }),
+        points: { show: false },
+        ...(isFilled && { fill: () => `color-mix(in srgb, ${style(color)} 22%, transparent)` }),
+        value: (/** @type {uPlot} */ _, /** @type {number | null} */ value) => say(value)
+      }))
+    ],
+    hooks: {
+      drawClear: [
+        u => {
+          shadeTrouble(u, pointsNow())
+        }
+      ]
+    }
+  }
+}
+
+/** The times that a chart shows, in seconds. @param {readonly Point[]} points @returns {uPlot.Range.MinMax} */
+function spanOf(points) {
+  const toMs = points.at(-1)?.[0] ?? Date.now()
+  const knownMs = toMs - (points[0]?.[0] ?? toMs)
+  return [(toMs - Math.min(SPAN_MS, Math.max(LEAST_SPAN_MS, knownMs))) / 1_000, toMs / 1_000]
 }
 
 /** @param {readonly Point[]} points @returns {readonly Point[]} */

@@ -1,11 +1,11 @@
 /** A number as people write it: 1,234. */
-export function words(count: number): string {
+export function formatCount(count: number): string {
   return Math.round(count).toLocaleString('en-US')
 }
 
 /** "1 payment", "1,234 payments". */
 export function counted(count: number, singular: string, plural = `${singular}s`): string {
-  return `${words(count)} ${Math.round(count) === 1 ? singular : plural}`
+  return `${formatCount(count)} ${Math.round(count) === 1 ? singular : plural}`
 }
 
 /** How long, in the one unit that says it: "0.4 s", "12 s", "3 min", "2 h", "4 days". */

@@ -1,11 +1,11 @@
 import { parseExactly, rawJSON } from '../status/exact-json.ts'
-import type { Status } from '../status/source.ts'
+import type { Status } from '../status/status.ts'
 
 /**
  * A status as it comes over the wire; what a double may not hold exactly, money and numbers of payments, stays as it
  * was written.
  */
-export type ToldStatus = AsText<Status>
+export type ReceivedStatus = AsText<Status>
 
 type AsText<T> = T extends bigint
   ? string
@@ -34,13 +34,15 @@ const EXPECTED: readonly (keyof Status)[] = [
  * Undefined for what is no status. Its texts are safe to print: without control characters, whatever the other side
  * says.
  */
-export function parseStatus(body: string): ToldStatus | undefined {
+export function parseStatus(body: string): ReceivedStatus | undefined {
   try {
-    const told = parseExactly(body, (key, value, digits) => {
+    const received = parseExactly(body, (key, value, digits) => {
       if (digits !== undefined && WITH_EXACT_DIGITS.has(key)) return digits
       return typeof value === 'string' ? value.replace(/\p{Cc}/gu, ' ') : value
     })
-    return EXPECTED.every(key => Object.hasOwn(Object(told) as object, key)) ? (told as ToldStatus) : undefined
+    return EXPECTED.every(key => Object.hasOwn(Object(received) as object, key))
+      ? (received as ReceivedStatus)
+      : undefined
   } catch {
     return undefined
   }
