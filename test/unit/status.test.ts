@@ -387,7 +387,7 @@ test('the body is JSON with problems first, and money as exact decimals', () => 
     default: { requests: 2n ** 60n, cents: 123_456_789_012_345_678_901n },
     fallback: { requests: 0n, cents: 0n }
   }
-  const all = figures({ audit: audit([-1n, -123_456_789_012_345_678_901n]) }, { totals })
+  const all = figures({ audit: audit([-1n, -123_456_789_012_345_678_901n], [0n, -5n]) }, { totals })
   const body = renderStatus({ problems: [], isCurrent: true, answeredBy: 'gateway-1', ...all })
   for (const pattern of [
     /^\{\s+"problems": \[\]/,
@@ -410,7 +410,7 @@ test('the body is JSON with problems first, and money as exact decimals', () => 
     notCompared: { count: 0, oldestSentAt: null, oldestSeconds: null },
     oneByOne: null
   })
-  assert.deepEqual((differences as { fallback: unknown }).fallback, { payments: 0, amount: 0 })
+  assert.deepEqual((differences as { fallback: unknown }).fallback, { payments: 0, amount: -0.05 })
 })
 
 test('fees are exact, rounded once', () => {
