@@ -1,5 +1,6 @@
 // Goal: each Redis function keeps what its header in library.lua promises.
-// Method: a real redis-server; each test has keys of its own.
+// Method: a real redis-server; each test has keys of its own. A Redis that is full, or has lost the functions:
+// test/pipeline/redis-trouble.test.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { WORKER_GROUP } from '../../shared/keys.ts'
@@ -7,7 +8,6 @@ import { replyErrorCode } from '../../shared/redis/functions.ts'
 import { holdLease } from '../../shared/redis/lease.ts'
 import { callFunction, LIBRARY_VERSION, loadLibrary } from '../../shared/redis/library.ts'
 import { cents, newPayment, newPayments, required } from '../support/payments.ts'
-import { infoNumber } from '../support/redis-info.ts'
 import { startTestRedis } from '../support/redis.ts'
 import { acceptAndTake, AT_DEFAULT, takeOne } from '../support/taken.ts'
 
@@ -210,33 +210,12 @@ test('a lease has one holder until it expires', async () => {
   assert.equal(await hold('b'), true)
 })
 
-test('a library that Redis has lost is loaded again by the next call', async () => {
-  const { functions } = await isolate()
-  await redis.call('FUNCTION', 'FLUSH')
-  assert.deepEqual(await functions.accept([newPayment()], 100), ['accepted'])
-})
-
 test('libraries of two versions live side by side', async () => {
   const older = `#!lua name=payments_older\nredis.register_function('accept_older', function() return 'older' end)`
   await redis.call('FUNCTION', 'LOAD', older)
   await loadLibrary(redis)
   const libraries = JSON.stringify(await redis.call('FUNCTION', 'LIST', 'LIBRARYNAME', 'payments_*'))
   assert(libraries.includes('payments_older') && libraries.includes(`payments_${LIBRARY_VERSION}`))
-})
-
-test('when memory is full, payments are refused and what was accepted still drains', async () => {
-  const { functions } = await isolate()
-  await functions.accept(newPayments(2), 100)
-  await redis.config('SET', 'maxmemory', (await infoNumber(redis, 'memory', 'used_memory')) - 100_000)
-  try {
-    await assert.rejects(functions.accept([newPayment()], 100), error => replyErrorCode(error) === 'OOM')
-    const { payments } = await functions.take('worker', AT_DEFAULT, 10)
-    assert.equal(await functions.settle('default', payments), 2)
-    assert.equal((await functions.sumOfAll()).default.requests, 2n)
-  } finally {
-    await redis.config('SET', 'maxmemory', 0)
-  }
-  assert.deepEqual(await functions.accept([newPayment()], 100), ['accepted'])
 })
 
 test('an unknown function stays an error', async () => {

@@ -1,5 +1,6 @@
 // Goal: a payment sent twice is queued once, for as long as its id is remembered, and a client can ask where it is.
-// Method: a real redis-server; each test has keys of its own.
+// Method: a real redis-server; each test has keys of its own. How a payment is answered and found on its way through
+// the pipeline: test/pipeline/accept.test.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { digitsOf, periodFrom } from '../../shared/id-memory.ts'
@@ -7,7 +8,7 @@ import type { Keys } from '../../shared/keys.ts'
 import type { Payment } from '../../shared/payment.ts'
 import { createFunctions, type Functions } from '../../shared/redis/functions.ts'
 import { adoptIdPeriods } from '../../shared/redis/id-periods.ts'
-import { cents, newPayment, newPayments, required } from '../support/payments.ts'
+import { newPayment, newPayments, required } from '../support/payments.ts'
 import { infoNumber } from '../support/redis-info.ts'
 import { startTestRedis } from '../support/redis.ts'
 import { acceptAndTake, AT_DEFAULT, takeOne } from '../support/taken.ts'
@@ -15,45 +16,6 @@ import { acceptAndTake, AT_DEFAULT, takeOne } from '../support/taken.ts'
 const { redis, isolate } = await startTestRedis()
 
 const HOUR_MS = 3_600_000
-
-test('the same payment again is a duplicate in every state of its life, another amount a conflict', async () => {
-  const { keys, functions } = await isolate()
-  const payment = newPayment(1_990)
-  const other = { ...payment, cents: cents(1_991) }
-  const again = async () => {
-    assert.deepEqual(await functions.accept([payment, other], 100), ['duplicate', 'conflict'])
-  }
-  assert.deepEqual(await functions.accept([payment, payment, other], 100), ['accepted', 'duplicate', 'conflict'])
-  await again()
-  const { payments } = await functions.take('worker', AT_DEFAULT, 10)
-  assert.equal(payments.length, 1)
-  await again()
-  await functions.settle('default', payments)
-  await again()
-  assert.equal(await redis.xlen(keys.queue), 0)
-})
-
-test('a full queue still knows its duplicates', async () => {
-  const { functions } = await isolate()
-  const payment = newPayment()
-  await functions.accept([payment], 1)
-  assert.deepEqual(await functions.accept([payment, newPayment()], 1), ['duplicate', 'full'])
-})
-
-test('find follows a payment through its life', async () => {
-  const { functions } = await isolate()
-  const payment = newPayment(1_990)
-  const find = () => functions.find(payment.correlationId)
-  assert.equal(await find(), undefined)
-  await functions.accept([payment], 100)
-  assert.deepEqual(await find(), { status: 'queued', cents: 1_990 })
-  const refused = await takeOne(functions)
-  assert.deepEqual(await find(), { status: 'in-flight', cents: 1_990, ...AT_DEFAULT })
-  await functions.release([refused])
-  assert.deepEqual(await find(), { status: 'queued', cents: 1_990 })
-  await functions.settle('default', [{ ...(await takeOne(functions)), requestedAtMs: 5 }])
-  assert.deepEqual(await find(), { status: 'settled', cents: 1_990, processor: 'default', requestedAtMs: 5 })
-})
 
 /** What is left of a payment that both processors refuse for good. */
 async function deadLetterOf(functions: Functions, payment: Payment) {
