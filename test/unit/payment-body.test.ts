@@ -30,7 +30,10 @@ test('any UUID of RFC 9562, nil and max included', () => {
   const uuid = fc.oneof(fc.uuid(), fc.constantFrom(...['0', 'f'].map(digit => ID.replaceAll(/[0-9a-f]/g, digit))))
   fc.assert(
     fc.property(uuid, correlationId => {
-      for (const body of [{ correlationId, amount: 1 }, { amount: 1, correlationId }])
+      for (const body of [
+        { correlationId, amount: 1 },
+        { amount: 1, correlationId }
+      ])
         assert.deepEqual(decode(JSON.stringify(body)), { payment: { correlationId, cents: 100 } })
     })
   )
