@@ -38,30 +38,13 @@ async function startRedis(own: Own): Promise<Redis> {
   const directory = own(await mkdtemp(join(tmpdir(), 'model-')), made => rm(made, { recursive: true, force: true }))
   const clock = createMovableClock(directory)
   const socket = join(directory, 'redis.sock')
-  own(
-    spawn(
-      'redis-server',
-      [
-        '--port',
-        '0',
-        '--unixsocket',
-        socket,
-        '--dir',
-        directory,
-        '--save',
-        '',
-        '--appendonly',
-        'no',
-        '--hash-max-listpack-entries',
-        '512'
-      ],
-      { stdio: 'ignore', env: { ...process.env, ...clock.environment } }
-    ),
-    async server => {
-      server.kill('SIGTERM')
-      if (server.exitCode === null) await once(server, 'exit')
-    }
-  )
+  const fixed = '--port 0 --appendonly no --hash-max-listpack-entries 512'.split(' ')
+  const args = ['--unixsocket', socket, '--dir', directory, '--save', '', ...fixed]
+  const env = { ...process.env, ...clock.environment }
+  own(spawn('redis-server', args, { stdio: 'ignore', env }), async server => {
+    server.kill('SIGTERM')
+    if (server.exitCode === null) await once(server, 'exit')
+  })
   const redis = own(await connectRedis(`unix:${socket}`, 'model', 30_000, createLog('model', 'silent')), client => {
     client.disconnect()
   })
@@ -69,16 +52,8 @@ async function startRedis(own: Own): Promise<Redis> {
   return { redis, reader: await createStateReader(redis, createKeys()), stopClockAt: clock.stopAt }
 }
 
-const steps = fc.array(
-  fc.tuple(
-    ...([0, 1, 2].map(() => fc.noBias(fc.nat(CHOICES - 1))) as [
-      fc.Arbitrary<number>,
-      fc.Arbitrary<number>,
-      fc.Arbitrary<number>
-    ])
-  ),
-  { minLength: 1, maxLength: RUN_LENGTH, size: 'max' }
-)
+const choice = fc.noBias(fc.nat(CHOICES - 1))
+const steps = fc.array(fc.tuple(choice, choice, choice), { minLength: 1, maxLength: RUN_LENGTH, size: 'max' })
 
 /** Runs until there were so many steps, or one run failed, which is then made as short as the time for that allows. */
 export async function check(
@@ -102,34 +77,25 @@ export async function check(
     }
     return doneCount
   }
-  const report = (failure?: Failure): Report => ({
-    stepCount,
-    runCount,
-    tookMs: performance.now() - startedAtMs,
-    failure
+  const report = (failure?: Failure): Report => {
+    return { stepCount, runCount, tookMs: performance.now() - startedAtMs, failure }
+  }
+  const property = fc.asyncProperty(fc.boolean(), steps, async (isUpgrade, list) => {
+    stepCount += await run(isUpgrade, list)
+    runCount += 1
   })
-  for (let chunk = 0; stepCount < stepCountMin; chunk++) {
-    const property = fc.asyncProperty(fc.boolean(), steps, async (isUpgrade, list) => {
-      stepCount += await run(isUpgrade, list)
-      runCount += 1
-    })
-    const { counterexample } = await fc.check(property, {
-      seed: seed + chunk,
-      numRuns: RUNS_A_CHUNK,
-      endOnFailure: true
-    })
+  for (let chunkSeed = seed; stepCount < stepCountMin; chunkSeed++) {
+    const options = { seed: chunkSeed, numRuns: RUNS_A_CHUNK, endOnFailure: true }
+    const { counterexample } = await fc.check(property, options)
     if (counterexample) {
       const [isUpgrade, list] = counterexample
-      await shorten(
-        list,
-        shorter =>
-          run(isUpgrade, shorter).then(
-            () => false,
-            () => true
-          ),
-        shrinkMaxMs
-      )
-      if (failed) return report({ seed: seed + chunk, stepCount, ...failed })
+      const fails = (shorter: readonly Step[]) =>
+        run(isUpgrade, shorter).then(
+          () => false,
+          () => true
+        )
+      await shorten(list, fails, shrinkMaxMs)
+      if (failed) return report({ seed: chunkSeed, stepCount, ...failed })
     }
     onProgress?.(stepCount)
   }

@@ -8,6 +8,12 @@ export class Lost extends Error {
 }
 
 export type Command = { name: string; args: readonly unknown[] }
+
+/** The pipeline's function that a command calls, or else the command's own name. */
+export function calledBy({ name, args }: Command): string {
+  return name === 'call' ? String(args[1]).replace(/_[0-9a-f]+$/, '') : name
+}
+
 export type Carried = { reply: unknown } | { error: Error }
 type Waiting = Command & { heard: (carried: Carried) => void }
 

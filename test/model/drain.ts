@@ -1,5 +1,4 @@
 // The end of a run: everybody behaves, until nothing is left, and the books are compared.
-import { isDeepStrictEqual } from 'node:util'
 import { PROCESSOR_NAMES } from '../../shared/payment.ts'
 import { must } from './ledger.ts'
 import { settled } from './steps.ts'
@@ -29,11 +28,9 @@ export async function drain(world: World): Promise<void> {
     }
   }
   await world.look(true)
-  must(
-    isEmpty(world),
-    () =>
-      `after the end there are left: ${JSON.stringify([...(world.state?.queue ?? [])])}, on record ${JSON.stringify([...(world.state?.inFlight ?? [])])}`
-  )
+  const text = (map?: Map<string, unknown>) => JSON.stringify([...(map ?? [])])
+  const { queue, inFlight } = world.state ?? {}
+  must(isEmpty(world), () => `after the end there are left: ${text(queue)}, on record ${text(inFlight)}`)
   assertBooks(world)
 }
 
@@ -66,29 +63,22 @@ function isEmpty({ state }: World): boolean {
   return state !== undefined && state.queue.size + state.inFlight.size === 0
 }
 
-/**
- * What stands in the books of a processor is counted once, there and with that time, unless a purge made it
- * uncountable.
- */
+/** What a processor has booked is counted once, there and with that time, unless a purge made it uncountable. */
 function assertBooks({ ledger, processors }: World): void {
   for (const payment of ledger.payments.values()) {
     if (ledger.repeated.has(payment.id)) continue
     must(payment.place !== 'queue', () => `${payment.id} is still open`)
     for (const name of PROCESSOR_NAMES) {
       const stored = processors[name].stored.get(payment.id)
-      const isThere = payment.settled?.processor === name
+      const countedAt = payment.settled?.processor ?? 'neither'
       must(
-        isThere === (stored !== undefined),
-        () =>
-          `${payment.id} is ${stored ? '' : 'not '}booked at ${name}, and counted at ${payment.settled?.processor ?? 'neither'}`
+        (countedAt === name) === (stored !== undefined),
+        () => `${payment.id} is ${stored ? '' : 'not '}booked at ${name}, and counted at ${countedAt}`
       )
-      if (stored && payment.settled) {
-        const { cents, requestedAtMs } = payment.settled
-        must(
-          isDeepStrictEqual({ cents: stored.cents, requestedAtMs: stored.requestedAtMs }, { cents, requestedAtMs }),
-          () => `${payment.id} is booked otherwise than counted`
-        )
-      }
+      if (!stored || !payment.settled) continue
+      const { cents, requestedAtMs } = payment.settled
+      const isSame = stored.cents === cents && stored.requestedAtMs === requestedAtMs
+      must(isSame, () => `${payment.id} is booked otherwise than counted`)
     }
   }
 }

@@ -106,16 +106,14 @@ export function assertTotals(
   keys: Keys
 ): void {
   const expected = new Map<string, Map<string, number>>()
+  const add = (key: string, field: string, by: number) => {
+    const fields = expected.get(key) ?? new Map<string, number>()
+    expected.set(key, fields.set(field, (fields.get(field) ?? 0) + by))
+  }
   for (const { processor, cents, requestedAtMs } of counted) {
     for (const { window, field } of cellsOf(requestedAtMs)) {
-      for (const measure of MEASURES) {
-        const key = keys.totals(processor, measure, window)
-        const fields = expected.get(key) ?? new Map<string, number>()
-        expected.set(
-          key,
-          fields.set(String(field), (fields.get(String(field)) ?? 0) + (measure === 'cents' ? cents : 1))
-        )
-      }
+      for (const measure of MEASURES)
+        add(keys.totals(processor, measure, window), String(field), measure === 'cents' ? cents : 1)
     }
   }
   const isForgotten = (key: string) => {
@@ -124,14 +122,12 @@ export function assertTotals(
   }
   for (const key of new Set([...totals.keys(), ...expected.keys()])) {
     if (isForgotten(key)) continue
-    const text = (fields: Map<string, unknown> | undefined) =>
-      [...(fields ?? [])]
-        .map(([field, value]) => `${field}=${String(value)}`)
-        .sort()
-        .join(' ')
-    must(
-      text(totals.get(key)) === text(expected.get(key)),
-      () => `${key} holds ${text(totals.get(key))}, and should hold ${text(expected.get(key))}`
-    )
+    const [found, wanted] = [textOf(totals.get(key)), textOf(expected.get(key))]
+    must(found === wanted, () => `${key} holds ${found}, and should hold ${wanted}`)
   }
+}
+
+function textOf(fields: ReadonlyMap<string, unknown> | undefined): string {
+  const texts = [...(fields ?? [])].map(([field, value]) => `${field}=${String(value)}`)
+  return texts.sort().join(' ')
 }

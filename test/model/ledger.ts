@@ -2,7 +2,7 @@
 // it replied. Whatever contradicts the guarantees is thrown at once.
 import { uuidOf } from '../../shared/id-memory.ts'
 import type { ProcessorName } from '../../shared/payment.ts'
-import type { Carried, Command } from './connection.ts'
+import { calledBy, type Carried, type Command } from './connection.ts'
 import type { ModelProcessor } from './processor.ts'
 import { decidingMs, type State } from './state.ts'
 
@@ -67,8 +67,8 @@ export class Ledger {
   /** What a command did; `before` is what Redis held before it. Returns whether the totals may have changed. */
   note(command: Command, carried: Carried, before: State, clockMs: number): boolean {
     if ('error' in carried || command.name !== 'call') return false
-    const [, name, keyCount, ...rest] = command.args.map(String)
-    const call = { name: (name ?? '').replace(/_[0-9a-f]+$/, ''), args: rest.slice(Number(keyCount)) }
+    const [, , keyCount, ...rest] = command.args.map(String)
+    const call = { name: calledBy(command), args: rest.slice(Number(keyCount)) }
     const nowMs = decidingMs(before, clockMs)
     switch (call.name) {
       case 'accept':

@@ -79,38 +79,20 @@ export class ModelProcessor {
   }
 
   #lookUp({ correlationId, done }: Request & { kind: 'lookup' }, behaviour: Behaviour): OpenAnswer {
-    const answer = (status: number, body: string) => ({
-      text: `answers ${status} to the question for it`,
-      hear: () => {
-        done(lookupOfAnswer(status, body, correlationId))
-      }
-    })
+    const answered = (status: number, body = '') =>
+      answerOf(`answers ${status} to the question for it`, done, lookupOfAnswer(status, body, correlationId))
     if (behaviour === 'refuse the connection' || behaviour === 'time out')
-      return {
-        text: 'is not reached by a question',
-        hear: () => {
-          done({ kind: 'unknown', reason: behaviour })
-        }
-      }
-    if (behaviour === 'refuse') return answer(500, '')
+      return answerOf('is not reached by a question', done, { kind: 'unknown', reason: behaviour })
+    if (behaviour === 'refuse') return answered(500)
     const stored = this.stored.get(correlationId)
-    if (stored === undefined) return answer(404, '')
-    const requestedAt = new Date(stored.requestedAtMs).toISOString()
-    return answer(
-      200,
-      `{"correlationId":"${correlationId}","amount":${decimalFromCents(stored.cents)},"requestedAt":"${requestedAt}"}`
-    )
+    if (stored === undefined) return answered(404)
+    const [amount, requestedAt] = [decimalFromCents(stored.cents), new Date(stored.requestedAtMs).toISOString()]
+    return answered(200, `{"correlationId":"${correlationId}","amount":${amount},"requestedAt":"${requestedAt}"}`)
   }
 
   #pay(request: Request & { kind: 'payment' }, behaviour: Behaviour, choice: number): OpenAnswer | undefined {
     const { correlationId, cents, requestedAtMs, done } = request
-    const told = (outcome: SendOutcome, text: string) =>
-      done && {
-        text,
-        hear: () => {
-          done(outcome)
-        }
-      }
+    const told = (outcome: SendOutcome, text: string) => done && answerOf(text, done, outcome)
     const answered = (status: number, body = '') => told(outcomeOfAnswer(status, body), `answers ${status}`)
     const goesOn = () => {
       this.requests.push({ ...request, done: undefined })
@@ -144,6 +126,15 @@ export class ModelProcessor {
         return answered(of(PROXY_GAVE_UP))
       case 'drop':
         return told(outcomeOfError(new Error('reset'), true), 'dies over it')
+    }
+  }
+}
+
+function answerOf<T>(text: string, done: (outcome: T) => void, outcome: T): OpenAnswer {
+  return {
+    text,
+    hear: () => {
+      done(outcome)
     }
   }
 }

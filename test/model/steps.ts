@@ -7,7 +7,7 @@ import { parseAttempt } from '../../shared/redis/attempt-record.ts'
 import { purge } from '../../shared/redis/purge.ts'
 import type { Totals } from '../../shared/redis/totals.ts'
 import { isFine, cellsCovering } from '../../shared/totals.ts'
-import { FATES, type Fate } from './connection.ts'
+import { calledBy, FATES, type Fate } from './connection.ts'
 import { must } from './ledger.ts'
 import { BEHAVIOURS, type Behaviour } from './processor.ts'
 import { WORKER_COUNT, type World } from './world.ts'
@@ -66,20 +66,18 @@ const OFFSETS_MS: [number, number][] = [
 
 const transmit: Act = async (world, first, second) => {
   const ready = world.connections().filter(({ connection }) => connection.outgoing.length > 0)
-  const chosen = pick(ready, first)
-  if (!chosen) return false
+  const { label, connection } = pick(ready, first) ?? {}
+  const [command] = connection?.outgoing ?? []
+  if (!connection || !command) return false
   const fate = weighted(FATE_WEIGHTS, second)
-  const { name = '', args = [] } = chosen.connection.outgoing[0] ?? {}
-  world.tell(`${chosen.label}: ${name === 'call' ? String(args[1]).replace(/_[0-9a-f]+$/, '') : name} ${fate}`)
-  await world.transmit(chosen.connection, fate)
+  world.tell(`${label}: ${calledBy(command)} ${fate}`)
+  await world.transmit(connection, fate)
   return true
 }
 
 const hear: Act = (world, first) => {
-  const chosen = pick(
-    world.connections().filter(({ connection }) => connection.incoming.length > 0),
-    first
-  )
+  const ready = world.connections().filter(({ connection }) => connection.incoming.length > 0)
+  const chosen = pick(ready, first)
   if (!chosen) return false
   world.tell(`${chosen.label} hears a reply`)
   chosen.connection.hear()
@@ -91,9 +89,7 @@ const carryOutLate: Act = async (world, first, second) => {
   if (!command) return false
   world.late.splice(world.late.indexOf(command), 1)
   const isForgotten = second % 4 === 0
-  world.tell(
-    `late, ${command.name === 'call' ? String(command.args[1]).replace(/_[0-9a-f]+$/, '') : command.name} is ${isForgotten ? 'lost' : 'carried out'}`
-  )
+  world.tell(`late, ${calledBy(command)} is ${isForgotten ? 'lost' : 'carried out'}`)
   if (!isForgotten) await world.carryOut(command)
   return true
 }
@@ -108,10 +104,9 @@ const exchange: Act = (world, first, second) => {
   const worker = pick(world.workers, first)
   // Seldom for nothing.
   const isWaiting = world.state !== undefined && world.state.queue.size > world.state.inFlight.size
-  const takes =
-    isWaiting || (first >> 6) % 6 === 0
-      ? [...takeOf(second), ...((second >> 12) % 3 === 0 ? takeOf(second >> 10) : [])]
-      : []
+  const isAsking = isWaiting || (first >> 6) % 6 === 0
+  const more = (second >> 12) % 3 === 0 ? takeOf(second >> 10) : []
+  const takes = isAsking ? [...takeOf(second), ...more] : []
   if (!worker?.exchange(takes, (first >> 4) % 4 !== 0)) return false
   world.tell(`${worker.name} begins an exchange`)
   return true
@@ -130,9 +125,8 @@ const process: Act = (world, first, second) => {
   const request = pick(processor.requests, first >> 1)
   if (!request) return false
   const answer = processor.carryOut(request, weighted(BEHAVIOUR_WEIGHTS, second), second >> 8)
-  world.tell(
-    `${processor.name} ${answer?.text ?? 'deals with a request that nobody waits for'}: ${request.correlationId}`
-  )
+  const does = answer?.text ?? 'deals with a request that nobody waits for'
+  world.tell(`${processor.name} ${does}: ${request.correlationId}`)
   if (!answer) return true
   if ((first >> 10) % 4 === 0) world.answers.push(answer)
   else answer.hear()
@@ -194,28 +188,23 @@ const sum: Act = async (world, first, second) => {
     return (choice >> 12) % 2 === 0 ? timeMs : Math.floor(timeMs / MINUTE_MS) * MINUTE_MS - ((choice >> 14) % 2)
   }
   const [fromMs = 0, toMs = 0] = [edge(first), edge(second)].sort((a, b) => a - b)
+  const range = `the summary from ${new Date(fromMs).toISOString()} to ${new Date(toMs).toISOString()}`
   const sums = await world.direct.sum({ fromMs, toMs })
   if (sums.kind === 'forgotten') {
-    const isAsked = cellsCovering(fromMs, toMs).some(
-      ({ window }) => isFine(window) && window < exactSince.slice(0, window.length)
-    )
-    must(
-      isAsked && sums.exactSince === exactSince,
-      () =>
-        `a summary from ${iso(fromMs)} to ${iso(toMs)} is refused as exact since ${sums.exactSince}, and is exact since ${exactSince}`
-    )
+    const isForgotten = (window: string) => isFine(window) && window < exactSince.slice(0, window.length)
+    const isAsked = cellsCovering(fromMs, toMs).some(({ window }) => isForgotten(window))
+    const refused = () => `${range} is refused as exact since ${sums.exactSince}, and is exact since ${exactSince}`
+    must(isAsked && sums.exactSince === exactSince, refused)
     return true
   }
-  const expected: Record<ProcessorName, Totals> = {
-    default: { requests: 0n, cents: 0n },
-    fallback: { requests: 0n, cents: 0n }
-  }
+  const none = { requests: 0n, cents: 0n }
+  const expected: Record<ProcessorName, Totals> = { default: { ...none }, fallback: { ...none } }
   for (const { processor, cents, requestedAtMs } of counted) {
     if (requestedAtMs < fromMs || requestedAtMs > toMs) continue
     expected[processor].requests += 1n
     expected[processor].cents += BigInt(cents)
   }
-  assert.deepEqual(sums.totals, expected, `the summary from ${iso(fromMs)} to ${iso(toMs)}`)
+  assert.deepEqual(sums.totals, expected, range)
   return true
 }
 
@@ -267,10 +256,8 @@ const addMalformed: Act = async (world, first, second) => {
 }
 
 const deleteMalformed: Act = async (world, first) => {
-  const entryId = pick(
-    [...(world.state?.queue.keys() ?? [])].filter(id => world.ledger.malformed.has(id)),
-    first
-  )
+  const malformed = [...(world.state?.queue.keys() ?? [])].filter(id => world.ledger.malformed.has(id))
+  const entryId = pick(malformed, first)
   if (entryId === undefined) return false
   world.tell(`somebody deletes ${entryId}, which is no payment`)
   await world.redis.xdel(world.keys.queue, entryId)
@@ -345,8 +332,4 @@ export async function take(world: World, [kind, first, second]: Step): Promise<b
  */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate)
-}
-
-function iso(timeMs: number): string {
-  return new Date(timeMs).toISOString()
 }

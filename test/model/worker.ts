@@ -15,7 +15,7 @@ import type { SendOutcome } from '../../processor-worker/outcome.ts'
 import { recover } from '../../processor-worker/recovery.ts'
 import type { TotalsRetention } from '../../processor-worker/totals-retention.ts'
 import { createLog } from '../../shared/log.ts'
-import { Lost, type Connection } from './connection.ts'
+import type { Connection } from './connection.ts'
 import type { ModelProcessor } from './processor.ts'
 
 export type WorkerOptions = {
@@ -26,7 +26,7 @@ export type WorkerOptions = {
   processors: Record<ProcessorName, ModelProcessor>
   nowMs: () => number
   deadAfterMs: number
-  /** What a real worker would end with. */
+  /** Hears every error: what a real worker would end with, and lost commands. */
   onBroken: (error: unknown) => void
 }
 
@@ -92,7 +92,7 @@ export class ModelWorker {
     this.isExchanging = true
     void Promise.allSettled(calls).then(results => {
       this.isExchanging = false
-      for (const result of results) if (result.status === 'rejected') this.#trouble(result.reason)
+      for (const result of results) if (result.status === 'rejected') this.#options.onBroken(result.reason)
     })
     return true
   }
@@ -116,9 +116,7 @@ export class ModelWorker {
       if (sweeps) await retention.sweep(nowMs)
     }
     void beat()
-      .catch((error: unknown) => {
-        this.#trouble(error)
-      })
+      .catch(this.#options.onBroken)
       .finally(() => {
         this.isBeating = false
       })
@@ -128,14 +126,7 @@ export class ModelWorker {
   leave(): void {
     if (!this.isStopping || this.isExchanging || this.isBeating || !this.isIdle || this.hasLeft) return
     this.hasLeft = true
-    void this.#options.functions.retire(this.name).catch((error: unknown) => {
-      this.#trouble(error)
-    })
-  }
-
-  /** Only a lost command is none of our business. */
-  #trouble(error: unknown): void {
-    if (!(error instanceof Lost)) this.#options.onBroken(error)
+    void this.#options.functions.retire(this.name).catch(this.#options.onBroken)
   }
 
   readonly #adopt = (payments: readonly TakenPayment[]) => {
@@ -156,7 +147,9 @@ export class ModelWorker {
     const lane = this.#lanes[payment.processor]
     this.#held.hold(payment)
     this.#openCount += 1
-    const outcome = await this.#attempt(payment)
+    let outcome = await this.#attempt(payment)
+    // What the other processor has refused for good is sent here until it gets an answer.
+    while (isLast(payment) && outcome.kind === 'not-booked' && !this.isStopping) outcome = await this.#attempt(payment)
     this.#openCount -= 1
     switch (outcome.kind) {
       case 'booked':
@@ -174,22 +167,6 @@ export class ModelWorker {
     }
   }
 
-  async #sendLast(payment: TakenPayment): Promise<void> {
-    const lane = this.#lanes[payment.processor]
-    this.#held.hold(payment)
-    this.#openCount += 1
-    while (true) {
-      const outcome = await this.#attempt(payment)
-      if (outcome.kind === 'not-booked' && !this.isStopping) continue
-      this.#openCount -= 1
-      if (outcome.kind === 'booked') lane.booked.push(payment)
-      else if (outcome.kind === 'rejected') lane.rejected.push({ payment, reason: outcome.reason })
-      else if (outcome.kind === 'not-booked') lane.refused.push(payment)
-      else await this.#resolve(payment)
-      return
-    }
-  }
-
   async #resolve(payment: TakenPayment): Promise<void> {
     this.#openCount += 1
     const booked = await this.#outcomeOf(payment)
@@ -200,12 +177,10 @@ export class ModelWorker {
   async #outcomeOf(payment: TakenPayment): Promise<BookedPayment | undefined> {
     while (!this.isStopping) {
       const stored = await this.#options.processors[payment.processor].lookup(payment.correlationId)
-      if (stored.kind === 'stored')
-        return {
-          ...payment,
-          cents: centsFromDecimal(stored.amount) ?? payment.cents,
-          requestedAtMs: stored.requestedAtMs
-        }
+      if (stored.kind === 'stored') {
+        const cents = centsFromDecimal(stored.amount) ?? payment.cents
+        return { ...payment, cents, requestedAtMs: stored.requestedAtMs }
+      }
       if (stored.kind === 'absent' && (await this.#attempt(payment)).kind === 'booked') return payment
     }
     return undefined
@@ -241,11 +216,9 @@ export class ModelWorker {
     try {
       if (isLast(payment)) await functions.bury(payment, reason)
       else {
-        const passed = await functions.passOn(payment, this.name, {
-          processor: otherThan(payment.processor),
-          requestedAtMs: nowMs()
-        })
-        if (passed) void this.#sendLast(passed)
+        const choice = { processor: otherThan(payment.processor), requestedAtMs: nowMs() }
+        const passed = await functions.passOn(payment, this.name, choice)
+        if (passed) void this.#send(passed)
       }
     } catch (error) {
       lane.rejected.push(rejected)

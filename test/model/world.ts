@@ -110,9 +110,7 @@ export class World {
       nowMs: () => this.nowMs,
       deadAfterMs: DEAD_AFTER_MS,
       retention: createTotalsRetention({ redis, keys: this.keys, functions, retentionHours: 1 }),
-      onBroken: error => {
-        this.#broken ??= error
-      }
+      onBroken: this.#break
     })
   }
 
@@ -129,9 +127,7 @@ export class World {
     if (client.isBusy) return false
     client.isBusy = true
     void work()
-      .catch((error: unknown) => {
-        if (!(error instanceof Lost)) this.#broken ??= error
-      })
+      .catch(this.#break)
       .finally(() => {
         client.isBusy = false
       })
@@ -175,6 +171,11 @@ export class World {
     }
     assertState(state, this.ledger, this.processors)
     if (areTotalsRead) assertTotals(await this.#reader.readTotals(), this.ledger, this.keys)
+  }
+
+  /** Only a lost command is none of an actor's business. */
+  readonly #break = (error: unknown): void => {
+    if (!(error instanceof Lost)) this.#broken ??= error
   }
 
   /** Throws what an actor could not go on after. */

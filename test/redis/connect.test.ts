@@ -20,26 +20,10 @@ test('a Redis that has loaded its log is used at once', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'loading-'))
   const socket = join(directory, 'redis.sock')
   after(() => rm(directory, { recursive: true, force: true }))
-  const start = (...args: string[]) => {
-    const server = spawn(
-      'redis-server',
-      [
-        '--port',
-        '0',
-        '--unixsocket',
-        socket,
-        '--dir',
-        directory,
-        '--save',
-        '',
-        '--appendonly',
-        'yes',
-        '--appendfsync',
-        'no',
-        ...args
-      ],
-      { stdio: 'ignore' }
-    )
+  const start = (...more: string[]) => {
+    const log = '--appendonly yes --appendfsync no --port 0'.split(' ')
+    const args = ['--unixsocket', socket, '--dir', directory, '--save', '', ...log, ...more]
+    const server = spawn('redis-server', args, { stdio: 'ignore' })
     after(() => server.kill('SIGKILL'))
     return server
   }

@@ -8,41 +8,33 @@ import { createKeys } from '../../shared/keys.ts'
 import { createFunctions } from '../../shared/redis/functions.ts'
 import { weighMemory } from '../../shared/watching/memory.ts'
 import type { MemoryParts } from '../../shared/watching/memory-parts.ts'
-import { newPayments, required } from '../support/payments.ts'
+import { newPayments } from '../support/payments.ts'
+import { infoNumber } from '../support/redis-info.ts'
 import { startTestRedis } from '../support/redis.ts'
+import { acceptAndTake, AT_DEFAULT } from '../support/taken.ts'
 
 const BATCH = 500
 const keys = createKeys()
 
-async function usedBytes(redis: Redis): Promise<number> {
-  return Number(required(/^used_memory:(\d+)/m.exec(await redis.info('memory'))?.[1]))
-}
+const usedBytes = (redis: Redis) => infoNumber(redis, 'memory', 'used_memory')
 
 /** Settles payments at so many a second, then queues some more, of which it takes some and buries one. */
-async function fill(
-  redis: Redis,
-  { settled, perSecond, queued }: { settled: number; perSecond: number; queued: number }
-): Promise<void> {
+async function fill(redis: Redis, settled: number, perSecond: number, queued: number): Promise<void> {
   const functions = createFunctions(redis, keys, 24)
   await functions.createGroup()
   const startMs = Date.UTC(2026, 0, 1)
   for (let done = 0; done < settled; done += BATCH) {
-    await functions.accept(newPayments(Math.min(BATCH, settled - done)), 1e8)
-    const { payments } = await functions.take('worker', { processor: 'default', requestedAtMs: startMs }, BATCH)
-    await functions.settle(
-      'default',
-      payments.map((payment, index) => ({
-        ...payment,
-        requestedAtMs: startMs + Math.floor(((done + index) / perSecond) * 1_000)
-      }))
-    )
+    const payments = await acceptAndTake(functions, newPayments(Math.min(BATCH, settled - done)))
+    const timeMs = (index: number) => startMs + Math.floor(((done + index) / perSecond) * 1_000)
+    const booked = payments.map((payment, index) => ({ ...payment, requestedAtMs: timeMs(index) }))
+    await functions.settle('default', booked)
   }
   for (let done = 0; done < queued; done += BATCH)
     await functions.accept(newPayments(Math.min(BATCH, queued - done)), 1e8)
   for (let done = 0; done < queued / 4; done += BATCH) {
-    const { payments } = await functions.take('worker', { processor: 'default', requestedAtMs: startMs }, BATCH)
-    const refused =
-      payments[0] && (await functions.passOn(payments[0], 'worker', { processor: 'fallback', requestedAtMs: startMs }))
+    const { payments } = await functions.take('worker', AT_DEFAULT, BATCH)
+    const choice = { processor: 'fallback', requestedAtMs: startMs } as const
+    const refused = payments[0] && (await functions.passOn(payments[0], 'worker', choice))
     if (refused) assert(await functions.bury(refused, 'status 400'))
   }
 }
@@ -72,15 +64,14 @@ function assertAbout(told: number, real: number, what: string, slack: number): v
 }
 
 describe('the parts of the memory', () => {
-  const cases = [
-    { name: 'seconds of heavy traffic: few totals, and large', settled: 100_000, perSecond: 4_000, queued: 2_000 },
-    { name: 'hours of little traffic: many totals, and small', settled: 20_000, perSecond: 0.5, queued: 2_000 },
-    { name: 'a long queue', settled: 5_000, perSecond: 50, queued: 60_000 }
-  ]
-  for (const { name, ...content } of cases) {
+  for (const [name, settled, perSecond, queued] of [
+    ['seconds of heavy traffic: few totals, and large', 100_000, 4_000, 2_000],
+    ['hours of little traffic: many totals, and small', 20_000, 0.5, 2_000],
+    ['a long queue', 5_000, 50, 60_000]
+  ] as const) {
     it(`after ${name}`, async () => {
       const { redis } = await startTestRedis(['--stream-node-max-entries', '16'])
-      await fill(redis, content)
+      await fill(redis, settled, perSecond, queued)
       const told = [await weighMemory(redis, keys), await weighMemory(redis, keys), await weighMemory(redis, keys)]
       const real = await weighByDeleting(redis)
       for (const parts of told) {
@@ -93,29 +84,24 @@ describe('the parts of the memory', () => {
 
   it('are exact where every key can be looked at', async () => {
     const { redis } = await startTestRedis()
-    await fill(redis, { settled: 300, perSecond: 1, queued: 0 })
+    await fill(redis, 300, 1, 0)
     await redis.set('theirs', 'x'.repeat(100_000))
     const bytesOf = async (match: string) => {
-      const sizes = await Promise.all(
-        (await redis.keys(match)).map(async key => (await redis.memory('USAGE', key)) ?? 0)
-      )
-      return sizes.reduce((sum, size) => sum + size, 0)
+      let bytes = 0
+      for (const key of await redis.keys(match)) bytes += (await redis.memory('USAGE', key)) ?? 0
+      return bytes
     }
     const { idsBytes, totalsBytes } = await weighMemory(redis, keys)
     assert((await redis.dbsize()) > 256 && idsBytes > 10_000 && totalsBytes > 10_000)
-    assert.deepEqual(
-      { idsBytes, totalsBytes },
-      { idsBytes: await bytesOf(keys.idsPattern), totalsBytes: await bytesOf(keys.totalsPattern) }
-    )
+    assert.deepEqual([idsBytes, totalsBytes], [await bytesOf(keys.idsPattern), await bytesOf(keys.totalsPattern)])
   })
 
   it('are not confused by what others keep in the same Redis', async () => {
     const { redis } = await startTestRedis()
-    await fill(redis, { settled: 20_000, perSecond: 2_000, queued: 0 })
+    await fill(redis, 20_000, 2_000, 0)
     for (let from = 0; from < 4_000; from += 1_000) {
-      await redis.mset(
-        Array.from({ length: 1_000 }, (_, index) => [`theirs:${from + index}`, 'x'.repeat(2_000)]).flat()
-      )
+      const names = Array.from({ length: 1_000 }, (_, index) => `theirs:${from + index}`)
+      await redis.mset(names.flatMap(name => [name, 'x'.repeat(2_000)]))
     }
     const { queueBytes, idsBytes, totalsBytes } = await weighMemory(redis, keys)
     const real = await weighByDeleting(redis)
@@ -132,21 +118,21 @@ describe('the parts of the memory', () => {
 
   it('cost as much with ten times as many keys', async () => {
     const { redis } = await startTestRedis()
-    const lookups = async () => {
+    for (const [settled, perSecond] of [
+      [2_000, 1],
+      [20_000, 0.5]
+    ] as const) {
+      await fill(redis, settled, perSecond, 0)
       await redis.config('RESETSTAT')
       await weighMemory(redis, keys)
-      return Number(required(/^cmdstat_memory\|usage:calls=(\d+)/m.exec(await redis.info('commandstats'))?.[1]))
+      const lookups = await infoNumber(redis, 'commandstats', 'cmdstat_memory|usage')
+      assert(lookups <= 259, String(lookups))
     }
-    await fill(redis, { settled: 2_000, perSecond: 1, queued: 0 })
-    const few = await lookups()
-    await fill(redis, { settled: 20_000, perSecond: 0.5, queued: 0 })
-    const many = await lookups()
-    assert(few <= 259 && many <= 259, `${few} and ${many}`)
   })
 
   it('are told by a Redis that is full as well', async () => {
     const { redis } = await startTestRedis()
-    await fill(redis, { settled: 2_000, perSecond: 1, queued: 100 })
+    await fill(redis, 2_000, 1, 100)
     await redis.config('SET', 'maxmemory', '1mb')
     assert((await weighMemory(redis, keys)).idsBytes > 100_000)
   })

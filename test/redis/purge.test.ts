@@ -1,16 +1,15 @@
 // Goal: after a purge nothing is known of what was before, and what was under way then does no harm to what comes
-// after. Method: a real redis-server; each test has keys of its own.
+// after.
+// Method: a real redis-server; each test has keys of its own.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { loadLibrary } from '../../shared/redis/library.ts'
 import { purge } from '../../shared/redis/purge.ts'
-import { newPayment, required } from '../support/payments.ts'
+import { newPayment } from '../support/payments.ts'
 import { startTestRedis } from '../support/redis.ts'
+import { acceptAndTake, takeOne } from '../support/taken.ts'
 
 const { redis, isolate } = await startTestRedis()
-await loadLibrary(redis)
 
-const AT_DEFAULT = { processor: 'default', requestedAtMs: 1_795_247_300_456 } as const
 const HOUR_MS = 3_600_000
 
 test('an id that was purged is new, however soon after another purge', async () => {
@@ -40,14 +39,11 @@ test('a worker that was sending meanwhile does not settle another payment in the
   const nowMs = Date.now() + HOUR_MS
   await redis.hset(keys.clock, 'seen', nowMs, 'clock', nowMs)
   await functions.accept([before], 100)
-  const { payments: sending } = await functions.take('worker', AT_DEFAULT, 1)
+  const sending = await takeOne(functions)
   await purge(redis, keys, functions)
   await functions.accept([after], 100)
-  const {
-    payments: [taken]
-  } = await functions.take('other', AT_DEFAULT, 1)
-  assert.notEqual(required(taken).entryId, required(sending[0]).entryId)
-  assert.equal(await functions.settle('default', sending), 0)
+  assert.notEqual((await takeOne(functions, 'other')).entryId, sending.entryId)
+  assert.equal(await functions.settle('default', [sending]), 0)
   assert.equal((await functions.find(after.correlationId))?.status, 'in-flight')
 })
 
@@ -55,6 +51,5 @@ test('a purge makes the queue and its group where there are none', async () => {
   const { keys, functions } = await isolate()
   await redis.del(keys.queue)
   await functions.purge()
-  assert.deepEqual(await functions.accept([newPayment()], 1), ['accepted'])
-  assert.equal((await functions.take('worker', AT_DEFAULT, 1)).payments.length, 1)
+  assert.equal((await acceptAndTake(functions, [newPayment()])).length, 1)
 })

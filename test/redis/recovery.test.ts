@@ -3,47 +3,36 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createLog } from '../../shared/log.ts'
-import { loadLibrary } from '../../shared/redis/library.ts'
 import type { Functions } from '../../shared/redis/functions.ts'
 import { recover } from '../../processor-worker/recovery.ts'
 import { newPayments } from '../support/payments.ts'
 import { startTestRedis } from '../support/redis.ts'
+import { acceptAndTake } from '../support/taken.ts'
 
 const { redis, isolate } = await startTestRedis()
-await loadLibrary(redis)
 
-test(
-  'two workers that take each other for dead do not take payments from each other for ever',
-  { timeout: 10_000 },
-  async () => {
-    const { keys, functions } = await isolate()
-    await functions.accept(newPayments(450), 1_000)
-    await functions.take('other', { processor: 'default', requestedAtMs: 1 }, 450)
-    await redis.zadd(keys.workers, 1, 'other')
-    let callCount = 0
-    const reclaim: Functions['reclaim'] = async (worker, entryIds) => {
-      const taken = await functions.reclaim(worker, entryIds)
-      // What is ours now is the other one's again before we look on. Not for ever, so that this test ends as well.
-      if (++callCount < 100) await functions.reclaim('other', entryIds)
-      return taken
-    }
-    const adopted = new Set<string>()
-    const loop = {
-      holds: (entryId: string) => adopted.has(entryId),
-      onWorkerCount: () => undefined,
-      onMalformed: () => undefined,
-      adopt: (payments: readonly { entryId: string }[]) => {
-        for (const { entryId } of payments) adopted.add(entryId)
-      }
-    }
-    await recover({
-      name: 'me',
-      functions: { ...functions, reclaim },
-      loop,
-      deadAfterMs: 2_000,
-      log: createLog('test', 'silent')
-    })
-    assert.equal(callCount, 3, 'pages of 200')
-    assert.equal(adopted.size, 450)
+test('two workers that take each other for dead do not take payments for ever', { timeout: 10_000 }, async () => {
+  const { keys, functions } = await isolate()
+  await acceptAndTake(functions, newPayments(450), 'other')
+  await redis.zadd(keys.workers, 1, 'other')
+  let callCount = 0
+  const reclaim: Functions['reclaim'] = async (worker, entryIds) => {
+    const taken = await functions.reclaim(worker, entryIds)
+    // What is ours now is the other one's again before we look on. Not for ever, so that this test ends as well.
+    if (++callCount < 100) await functions.reclaim('other', entryIds)
+    return taken
   }
-)
+  const adopted = new Set<string>()
+  const loop = {
+    holds: (entryId: string) => adopted.has(entryId),
+    onWorkerCount: () => undefined,
+    onMalformed: () => undefined,
+    adopt: (payments: readonly { entryId: string }[]) => {
+      for (const { entryId } of payments) adopted.add(entryId)
+    }
+  }
+  const log = createLog('test', 'silent')
+  await recover({ name: 'me', functions: { ...functions, reclaim }, loop, deadAfterMs: 2_000, log })
+  assert.equal(callCount, 3, 'pages of 200')
+  assert.equal(adopted.size, 450)
+})

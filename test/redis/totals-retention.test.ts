@@ -1,5 +1,6 @@
 // Goal: the levels of the totals below the minute are forgotten after the retention, and nobody is ever told a sum that
-// lacks something. Method: a real redis-server; payments of known times are settled, the retention is swept at chosen
+// lacks something.
+// Method: a real redis-server; payments of known times are settled, the retention is swept at chosen
 // times, sums are compared with naive ones.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -7,16 +8,17 @@ import fc from 'fast-check'
 import { createTotalsRetention } from '../../processor-worker/totals-retention.ts'
 import type { Keys } from '../../shared/keys.ts'
 import type { Functions } from '../../shared/redis/functions.ts'
-import { loadLibrary } from '../../shared/redis/library.ts'
 import { newPayments, required } from '../support/payments.ts'
 import { startTestRedis } from '../support/redis.ts'
+import { acceptAndTake } from '../support/taken.ts'
 
 const { redis, isolate } = await startTestRedis()
-await loadLibrary(redis)
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const NOW_MS = Date.parse('2026-11-25T13:05:30.500Z')
+
+const minuteOf = (timeMs: number) => Math.floor(timeMs / MINUTE_MS) * MINUTE_MS
 
 /** Settles a payment of 10.00 at default for each time, and of 1.00 at fallback. */
 async function settleAt(functions: Functions, timesMs: readonly number[]): Promise<void> {
@@ -24,13 +26,17 @@ async function settleAt(functions: Functions, timesMs: readonly number[]): Promi
     ['default', 1_000],
     ['fallback', 100]
   ] as const) {
-    await functions.accept(newPayments(timesMs.length, amount), 1_000_000)
-    const { payments } = await functions.take('worker', { processor, requestedAtMs: 0 }, timesMs.length)
-    await functions.settle(
-      processor,
-      payments.map((payment, index) => ({ ...payment, requestedAtMs: required(timesMs[index]) }))
-    )
+    const choice = { processor, requestedAtMs: 0 }
+    const payments = await acceptAndTake(functions, newPayments(timesMs.length, amount), 'worker', choice)
+    const booked = payments.map((payment, index) => ({ ...payment, requestedAtMs: required(timesMs[index]) }))
+    await functions.settle(processor, booked)
   }
+}
+
+/** What was settled at default in a range; or since when sums are exact. */
+async function requestsIn(functions: Functions, fromMs: number, toMs: number): Promise<bigint | string> {
+  const sums = await functions.sum({ fromMs, toMs })
+  return sums.kind === 'sums' ? sums.totals.default.requests : sums.exactSince
 }
 
 async function sweepAll(keys: Keys, functions: Functions, retentionHours: number, nowMs = NOW_MS): Promise<string> {
@@ -59,36 +65,31 @@ test('what is older than the retention is exact to the minute, what is not to th
   assert.equal(await sweepAll(keys, functions, 24), '2026-11-24T13:05:00.000Z')
   assert.deepEqual(await fineWindows(keys), ['2026-11-24T14:05', '2026-11-24T14:05:3'])
 
-  const requests = async (fromMs: number, toMs: number) => {
-    const sums = await functions.sum({ fromMs, toMs })
-    return sums.kind === 'sums' ? Number(sums.totals.default.requests) : sums.exactSince
-  }
-  const minute = Math.floor(old / MINUTE_MS) * MINUTE_MS
-  assert.equal(await requests(minute, minute + MINUTE_MS - 1), 2)
-  assert.equal(await requests(minute, NOW_MS), 3)
-  assert.equal(await requests(0, recent), 3)
-  assert.equal(await requests(recent, recent), 1)
-  assert.equal(await requests(recent + 1, NOW_MS), 0)
-  for (const [fromMs, toMs] of [
-    [minute + 1, NOW_MS],
-    [old, old],
-    [0, old],
-    [minute, minute + MINUTE_MS]
-  ] as const) {
-    assert.equal(await requests(fromMs, toMs), '2026-11-24T13:05:00.000Z')
-  }
+  const minute = minuteOf(old)
+  for (const [fromMs, toMs, requests] of [
+    [minute, minute + MINUTE_MS - 1, 2n],
+    [minute, NOW_MS, 3n],
+    [0, recent, 3n],
+    [recent, recent, 1n],
+    [recent + 1, NOW_MS, 0n],
+    [minute + 1, NOW_MS, '2026-11-24T13:05:00.000Z'],
+    [old, old, '2026-11-24T13:05:00.000Z'],
+    [0, old, '2026-11-24T13:05:00.000Z'],
+    [minute, minute + MINUTE_MS, '2026-11-24T13:05:00.000Z']
+  ] as const)
+    assert.equal(await requestsIn(functions, fromMs, toMs), requests)
 })
 
 test('a payment that is settled long after it was sent is counted on each level that remembers it', async () => {
   const { keys, functions } = await isolate()
-  await settleAt(functions, [NOW_MS - 30 * HOUR_MS, NOW_MS])
+  const old = NOW_MS - 30 * HOUR_MS
+  await settleAt(functions, [old, NOW_MS])
   await sweepAll(keys, functions, 24)
   const before = await fineWindows(keys)
-  await settleAt(functions, [NOW_MS - 30 * HOUR_MS, NOW_MS - 30 * HOUR_MS + 1])
+  await settleAt(functions, [old, old + 1])
   assert.deepEqual(await fineWindows(keys), before)
   assert.deepEqual((await functions.sumOfAll()).default, { requests: 4n, cents: 4_000n })
-  const minute = Math.floor((NOW_MS - 30 * HOUR_MS) / MINUTE_MS) * MINUTE_MS
-  const sums = await functions.sum({ fromMs: minute, toMs: minute + MINUTE_MS - 1 })
+  const sums = await functions.sum({ fromMs: minuteOf(old), toMs: minuteOf(old) + MINUTE_MS - 1 })
   assert(sums.kind === 'sums')
   assert.deepEqual(sums.totals.fallback, { requests: 3n, cents: 300n })
 })
@@ -107,14 +108,14 @@ test('a retention that is changed never brings back what was forgotten, and work
 
 test('a purge makes everything exact again', async () => {
   const { keys, functions } = await isolate()
-  await settleAt(functions, [NOW_MS - 30 * HOUR_MS, NOW_MS])
+  const old = NOW_MS - 30 * HOUR_MS
+  await settleAt(functions, [old, NOW_MS])
   await sweepAll(keys, functions, 24)
   await functions.purge()
   assert.equal(await redis.get(keys.totalsExactSince), null)
   assert.deepEqual(await redis.keys(keys.totalsPattern), [])
-  await settleAt(functions, [NOW_MS - 30 * HOUR_MS])
-  const sums = await functions.sum({ fromMs: NOW_MS - 30 * HOUR_MS, toMs: NOW_MS - 30 * HOUR_MS })
-  assert(sums.kind === 'sums' && sums.totals.default.requests === 1n)
+  await settleAt(functions, [old])
+  assert.equal(await requestsIn(functions, old, old), 1n)
 })
 
 test('any sum is right or says since when it would be, whatever was settled and swept in which order', async () => {
@@ -134,21 +135,12 @@ test('any sum is right or says since when it would be, whatever was settled and 
           settled.push(...each.settle)
         } else if ('sweepHours' in each) await sweepAll(keys, functions, each.sweepHours)
         else {
-          const whole = (timeMs: number) => (each.isWhole ? Math.floor(timeMs / MINUTE_MS) * MINUTE_MS : timeMs)
-          const [fromMs, toMs] = [
-            whole(Math.min(each.from, each.to)),
-            whole(Math.max(each.from, each.to) + MINUTE_MS) - 1
-          ]
-          const sums = await functions.sum({ fromMs, toMs })
-          if (sums.kind === 'sums')
-            assert.equal(
-              sums.totals.default.requests,
-              BigInt(settled.filter(timeMs => timeMs >= fromMs && timeMs <= toMs).length)
-            )
-          else {
-            assert(!each.isWhole)
-            assert(fromMs < Date.parse(sums.exactSince) || toMs < Date.parse(sums.exactSince))
-          }
+          const whole = (timeMs: number) => (each.isWhole ? minuteOf(timeMs) : timeMs)
+          const [first, last] = [Math.min(each.from, each.to), Math.max(each.from, each.to)]
+          const [fromMs, toMs] = [whole(first), whole(last + MINUTE_MS) - 1]
+          const told = await requestsIn(functions, fromMs, toMs)
+          if (typeof told === 'string') assert(!each.isWhole && Math.min(fromMs, toMs) < Date.parse(told))
+          else assert.equal(told, BigInt(settled.filter(timeMs => timeMs >= fromMs && timeMs <= toMs).length))
         }
       }
       assert.equal((await functions.sumOfAll()).default.requests, BigInt(settled.length))

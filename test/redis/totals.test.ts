@@ -4,16 +4,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { ProcessorName } from '../../shared/payment.ts'
-import type { Functions } from '../../shared/redis/functions.ts'
-import { loadLibrary } from '../../shared/redis/library.ts'
-import type { BookedPayment } from '../../shared/redis/queued-payment.ts'
-import type { TimeRange } from '../../shared/redis/totals.ts'
+import type { Functions, TimeRange } from '../../shared/redis/functions.ts'
 import { cents, newPayments, required } from '../support/payments.ts'
 import { startTestRedis } from '../support/redis.ts'
 import { momentMs, rangeNear } from '../support/times.ts'
 
 const { redis, isolate } = await startTestRedis()
-await loadLibrary(redis)
 
 type Booking = { processor: ProcessorName; timeMs: number; amount: number }
 
@@ -24,11 +20,9 @@ async function book(functions: Functions, bookings: readonly Booking[]): Promise
     for (let at = 0; at < own.length; at += 200) {
       const part = own.slice(at, at + 200)
       const { payments } = await functions.take('worker', { processor, requestedAtMs: 0 }, part.length)
-      const booked: BookedPayment[] = part.map(({ timeMs, amount }, index) => ({
-        ...required(payments[index]),
-        requestedAtMs: timeMs,
-        cents: cents(amount)
-      }))
+      const booked = part.map(({ timeMs, amount }, index) => {
+        return { ...required(payments[index]), requestedAtMs: timeMs, cents: cents(amount) }
+      })
       assert.equal(await functions.settle(processor, booked), part.length)
     }
   }
@@ -54,26 +48,21 @@ test('any range over any bookings', async () => {
     timeMs: momentMs,
     amount: fc.integer({ min: 1, max: 100_000_000_000 })
   })
+  const list = fc.array(booking, { maxLength: 40 })
+  const ranges = fc.array(fc.tuple(fc.nat(), fc.nat()), { minLength: 1, maxLength: 5 })
   await fc.assert(
-    fc.asyncProperty(
-      fc.array(booking, { maxLength: 40 }),
-      fc.array(fc.tuple(fc.nat(), fc.nat()), { minLength: 1, maxLength: 5 }),
-      async (bookings, seeds) => {
-        const { functions } = await isolate()
-        await book(functions, bookings)
-        for (const [a, b] of seeds) {
-          const [fromMs, toMs] = rangeNear(
-            bookings.map(({ timeMs }) => timeMs),
-            a,
-            b
-          )
-          assert.deepEqual(await sumOf(functions, { fromMs, toMs }), naiveSum(bookings, fromMs, toMs))
-          assert.deepEqual(await sumOf(functions, { fromMs }), naiveSum(bookings, fromMs, Infinity))
-          assert.deepEqual(await sumOf(functions, { toMs }), naiveSum(bookings, -Infinity, toMs))
-        }
-        assert.deepEqual(await functions.sumOfAll(), naiveSum(bookings, -Infinity, Infinity))
+    fc.asyncProperty(list, ranges, async (bookings, seeds) => {
+      const { functions } = await isolate()
+      await book(functions, bookings)
+      const timesMs = bookings.map(({ timeMs }) => timeMs)
+      for (const [a, b] of seeds) {
+        const [fromMs, toMs] = rangeNear(timesMs, a, b)
+        assert.deepEqual(await sumOf(functions, { fromMs, toMs }), naiveSum(bookings, fromMs, toMs))
+        assert.deepEqual(await sumOf(functions, { fromMs }), naiveSum(bookings, fromMs, Infinity))
+        assert.deepEqual(await sumOf(functions, { toMs }), naiveSum(bookings, -Infinity, toMs))
       }
-    ),
+      assert.deepEqual(await functions.sumOfAll(), naiveSum(bookings, -Infinity, Infinity))
+    }),
     { numRuns: 150 }
   )
 })
@@ -88,35 +77,27 @@ test('a node with thousands of milliseconds, which Redis no longer packs', async
   }))
   await book(functions, bookings)
   assert.equal(await redis.object('ENCODING', keys.totals('default', 'cents', '2026-11-21T07:48:2')), 'hashtable')
-  for (const [fromMs, toMs] of [
+  for (const [from, to] of [
     [0, 8_999],
     [1, 8_997],
     [2_999, 3_000],
     [3_001, 3_001],
     [499, 7_001]
   ] as const) {
-    assert.deepEqual(
-      await sumOf(functions, { fromMs: startMs + fromMs, toMs: startMs + toMs }),
-      naiveSum(bookings, startMs + fromMs, startMs + toMs)
-    )
+    const [fromMs, toMs] = [startMs + from, startMs + to]
+    assert.deepEqual(await sumOf(functions, { fromMs, toMs }), naiveSum(bookings, fromMs, toMs))
   }
 })
 
-test('sums beyond the range of doubles are exact', async () => {
-  const { keys, functions } = await isolate()
-  await redis.hset(keys.totals('default', 'cents', ''), { 2024: '9007199254740993', 2025: '9223372036854775807' })
-  assert.equal((await functions.sumOfAll()).default.cents, 9_007_199_254_740_993n + 9_223_372_036_854_775_807n)
-})
-
-test('values are added up alike just below a billion, at it and above', async () => {
-  const { keys, functions } = await isolate()
-  await redis.hset(keys.totals('fallback', 'cents', ''), {
-    2023: '999999999',
-    2024: '1000000000',
-    2025: '1000000001',
-    2026: '1'
-  })
-  assert.equal((await functions.sumOfAll()).fallback.cents, 3_000_000_001n)
+test('sums are exact beyond the range of doubles, and just below a billion, at it and above', async () => {
+  for (const [years, sum] of [
+    [{ 2024: '9007199254740993', 2025: '9223372036854775807' }, 9_007_199_254_740_993n + 9_223_372_036_854_775_807n],
+    [{ 2023: '999999999', 2024: '1000000000', 2025: '1000000001', 2026: '1' }, 3_000_000_001n]
+  ] as const) {
+    const { keys, functions } = await isolate()
+    await redis.hset(keys.totals('fallback', 'cents', ''), years)
+    assert.equal((await functions.sumOfAll()).fallback.cents, sum)
+  }
 })
 
 test('books of which somebody has deleted a part are not negative', async () => {

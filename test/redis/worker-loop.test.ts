@@ -6,7 +6,6 @@ import { setImmediate } from 'node:timers/promises'
 import type { Keys } from '../../shared/keys.ts'
 import { createLog } from '../../shared/log.ts'
 import type { Functions } from '../../shared/redis/functions.ts'
-import { loadLibrary } from '../../shared/redis/library.ts'
 import type { ProcessorClient } from '../../processor-worker/client.ts'
 import { createWorkerLoop, type WorkerLoop } from '../../processor-worker/loop.ts'
 import type { SendOutcome } from '../../processor-worker/outcome.ts'
@@ -18,7 +17,6 @@ import { newPayment, required } from '../support/payments.ts'
 import { startTestRedis } from '../support/redis.ts'
 
 const { redis, isolate } = await startTestRedis()
-await loadLibrary(redis)
 
 type Attempt = { correlationId: string; requestedAtMs: number; answer: (outcome: SendOutcome) => void }
 
@@ -35,9 +33,8 @@ function startLoop(t: TestContext, functions: Functions) {
     lookup(correlationId) {
       lookupCount += 1
       const requestedAtMs = stored.get(correlationId)
-      return Promise.resolve(
-        requestedAtMs === undefined ? { kind: 'absent' } : { kind: 'stored', requestedAtMs, amount: 19.9 }
-      )
+      if (requestedAtMs === undefined) return Promise.resolve({ kind: 'absent' })
+      return Promise.resolve({ kind: 'stored', requestedAtMs, amount: 19.9 })
     },
     connectionCount: () => 0,
     close: () => Promise.resolve()
@@ -109,10 +106,7 @@ test('a payment that was refused after a successor took it over stays with its p
   const first = await eventually('it is sent', PATIENCE_MS, () => attempts[0])
   const entryId = required((await functions.pending('me', 1))[0])
   await functions.reclaim('other', [entryId])
-  const {
-    payments: [reclaimed]
-  } = await functions.reclaim('me', [entryId])
-  loop.adopt([required(reclaimed)])
+  loop.adopt((await functions.reclaim('me', [entryId])).payments)
 
   first.answer({ kind: 'not-booked', reason: 'status 500' })
   await eventually('we let go of it', PATIENCE_MS, () => !loop.holds(entryId))

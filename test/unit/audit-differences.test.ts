@@ -1,4 +1,5 @@
 // Goal: the deep audit objects to every way in which one payment can be wrong, and to nothing else.
+// Method: what we and the processors have of one payment.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { differenceOf, type PaymentFacts } from '../../processor-worker/commands/audit-differences.ts'

@@ -1,4 +1,5 @@
 // Goal: a breaker opens after failures in a row, lets probes through at its pace, and closes on the first sign of life.
+// Method: events one after another; and any sequence of them.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -24,21 +25,15 @@ test('opens at the third failure in a row, not at the third in all', () => {
 })
 
 test('a probe is due each openMs, answered or not', () => {
-  assert.equal(isProbeDue(OPEN, NOW_MS + 99, LIMITS), false)
-  assert.equal(isProbeDue(OPEN, NOW_MS + 100, LIMITS), true)
+  const isDue = (breaker: Breaker, afterMs: number) => isProbeDue(breaker, NOW_MS + afterMs, LIMITS)
+  assert.deepEqual([isDue(OPEN, 99), isDue(OPEN, 100), isDue(CLOSED, 100)], [false, true, false])
   const probed = after([PROBE_SENT], OPEN, NOW_MS + 130)
-  assert.equal(isProbeDue(probed, NOW_MS + 229, LIMITS), false)
-  assert.equal(isProbeDue(probed, NOW_MS + 230, LIMITS), true)
-  assert.equal(isProbeDue(CLOSED, NOW_MS, LIMITS), false)
+  assert.deepEqual([isDue(probed, 229), isDue(probed, 230)], [false, true])
 })
 
 test('any success closes it, and any failure only tells how new the bad news is', () => {
-  assert.deepEqual(after([SUCCESS], OPEN, NOW_MS + 7), {
-    state: 'closed',
-    failureCount: 0,
-    sinceMs: NOW_MS + 7,
-    succeededAtMs: NOW_MS + 7
-  })
+  const closed = { state: 'closed', failureCount: 0, sinceMs: NOW_MS + 7, succeededAtMs: NOW_MS + 7 }
+  assert.deepEqual(after([SUCCESS], OPEN, NOW_MS + 7), closed)
   assert.deepEqual(after([failure(1, NOW_MS - 50)], OPEN, NOW_MS + 7), OPEN)
   assert.deepEqual(after([failure(1, NOW_MS + 3)], OPEN, NOW_MS + 7), { ...OPEN, refusedSentAtMs: NOW_MS + 3 })
 })

@@ -1,5 +1,6 @@
 // Goal: whatever the head of a compose file says can be set does reach the services that read it, and nothing else can
-// be set. Method: the names in the head are compared with those that the file takes from the environment, and the
+// be set.
+// Method: the names in the head are compared with those that the file takes from the environment, and the
 // settings of a service with the lines of `environment` that pass them on.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -66,22 +67,17 @@ describe('compose/docker-compose.yml', () => {
         .map(({ name }) => name)
         .filter(name => documented(head).has(name))
       assert(names.length >= 2, anchor)
-      for (const name of names)
-        assert.match(
-          environment.get(name) ?? 'missing',
-          new RegExp(String.raw`^"\$\{${name}:-[^}]*\}"$`),
-          `${anchor}: ${name}`
-        )
+      for (const name of names) {
+        const passedOn = new RegExp(String.raw`^"\$\{${name}:-[^}]*\}"$`)
+        assert.match(environment.get(name) ?? 'missing', passedOn, `${anchor}: ${name}`)
+      }
     }
   })
 
   it("has the services' own defaults", () => {
-    const variables = new Map(
-      services.flatMap(([, each]) => Object.values(each)).map(variable => [variable.name, variable])
-    )
-    for (const [name, standard] of documented(head)) {
-      const variable = variables.get(name)
-      if (variable) assert.equal(standard === 'unset' ? '' : standard, variable.default, name)
+    for (const variable of services.flatMap(([, each]) => Object.values(each))) {
+      const standard = documented(head).get(variable.name)
+      if (standard !== undefined) assert.equal(standard === 'unset' ? '' : standard, variable.default, variable.name)
     }
   })
 

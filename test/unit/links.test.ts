@@ -34,9 +34,8 @@ function anchorsIn(text: string): Set<string> {
 }
 
 function linksIn(text: string): string[] {
-  return [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)|^\[[^\]]+\]:\s+(\S+)/gm)].map(
-    ([, inline, reference]) => inline ?? reference ?? ''
-  )
+  const links = withoutCode(text).matchAll(/\]\(([^)\s]+)\)|^\[[^\]]+\]:\s+(\S+)/gm)
+  return [...links].map(([, inline, reference]) => inline ?? reference ?? '')
 }
 
 /** What is wrong with a link of a page; undefined if nothing is. */
@@ -46,27 +45,20 @@ function problemWith(link: string, page: string): string | undefined {
   const target = file === '' ? page : normalize(join(dirname(page), file))
   if (!existsSync(join(ROOT, target))) return `${target} is not there`
   if (anchor === undefined) return undefined
-  return target.endsWith('.md') && anchorsIn(read(target)).has(anchor)
-    ? undefined
-    : `${target} has no heading #${anchor}`
-}
-
-for (const page of PAGES) {
-  describe(page, () => {
-    it('has links that lead somewhere', () => {
-      for (const link of linksIn(read(page))) assert.equal(problemWith(link, page), undefined, link)
-    })
-  })
+  const isThere = target.endsWith('.md') && anchorsIn(read(target)).has(anchor)
+  return isThere ? undefined : `${target} has no heading #${anchor}`
 }
 
 describe('the documents', () => {
+  for (const page of PAGES) {
+    it(`${page} has links that lead somewhere`, () => {
+      for (const link of linksIn(read(page))) assert.equal(problemWith(link, page), undefined, link)
+    })
+  }
+
   it('are all linked from the README', () => {
-    const linked = linksIn(read('README.md'))
-    for (const page of PAGES.filter(name => name !== 'README.md'))
-      assert(
-        linked.some(link => link.split('#')[0] === page),
-        page
-      )
+    const linked = linksIn(read('README.md')).map(link => link.split('#')[0])
+    for (const page of PAGES.slice(1)) assert(linked.includes(page), page)
   })
 
   it('do not send readers to sections of the README that were moved', () => {
@@ -83,10 +75,8 @@ describe('the follower of links', () => {
   })
 
   it('makes anchors as GitHub does, and sees no links or headings in code', () => {
-    assert.deepEqual(
-      [...anchorsIn('# GET /a-b/{c}\n## A `code`, too\n## Twice\n## Twice\n```\n# not this\n```')],
-      ['get-a-bc', 'a-code-too', 'twice', 'twice-1']
-    )
+    const anchors = anchorsIn('# GET /a-b/{c}\n## A `code`, too\n## Twice\n## Twice\n```\n# not this\n```')
+    assert.deepEqual([...anchors], ['get-a-bc', 'a-code-too', 'twice', 'twice-1'])
     assert.deepEqual(linksIn('[a](b.md#c) ![d](e.png) `[f](g)` [h]\n\n[h]: i.md'), ['b.md#c', 'e.png', 'i.md'])
   })
 })

@@ -7,8 +7,8 @@ import { memoryPartsOf, type Weighed } from '../../shared/watching/memory-parts.
 
 const MB = 1_000_000
 
-function parts(changes: Partial<Weighed>) {
-  return memoryPartsOf({
+const parts = (changes: Partial<Weighed>) =>
+  memoryPartsOf({
     queueBytes: 0,
     keyCount: 4_096,
     idsBytes: 0,
@@ -17,34 +17,21 @@ function parts(changes: Partial<Weighed>) {
     datasetBytes: 0,
     ...changes
   })
-}
 
 describe('the totals', () => {
   it('are what was weighed, where all keys were', () => {
-    assert.deepEqual(parts({ queueBytes: 5, idsBytes: 300, totalsBytes: 100, datasetBytes: 9 * MB }), {
-      queueBytes: 5,
-      idsBytes: 300,
-      totalsBytes: 100
-    })
+    const weighed = { queueBytes: 5, idsBytes: 300, totalsBytes: 100 }
+    assert.deepEqual(parts({ ...weighed, datasetBytes: 9 * MB }), weighed)
   })
 
   it('are else what remains, without what others keep in the same Redis and what Redis has for itself', () => {
-    const { totalsBytes } = parts({
-      keyCount: 10_000,
-      queueBytes: 3 * MB,
-      idsBytes: 41 * MB,
-      othersBytes: 20 * MB,
-      datasetBytes: 100 * MB
-    })
-    assert(Math.abs(totalsBytes - 36 * MB) < MB)
+    const known = { keyCount: 10_000, queueBytes: 3 * MB, idsBytes: 41 * MB, othersBytes: 20 * MB }
+    assert(Math.abs(parts({ ...known, datasetBytes: 100 * MB }).totalsBytes - 36 * MB) < MB)
   })
 
   it('are never less than nothing', () => {
-    assert.deepEqual(parts({ queueBytes: 9 * MB, idsBytes: MB, datasetBytes: 8 * MB }), {
-      queueBytes: 9 * MB,
-      idsBytes: MB,
-      totalsBytes: 0
-    })
+    const known = { queueBytes: 9 * MB, idsBytes: MB }
+    assert.deepEqual(parts({ ...known, datasetBytes: 8 * MB }), { ...known, totalsBytes: 0 })
   })
 })
 
@@ -63,18 +50,11 @@ test('Redis is weighed every ten seconds at most, and what was known stays where
   )
   const queueBytes = async () => (await read())?.queueBytes
   for (; world.nowMs < 25_000; world.nowMs += 500) await read()
-  assert.equal(world.count, 3)
-  assert.equal(await queueBytes(), 3)
+  assert.deepEqual([world.count, await queueBytes()], [3, 3])
 
   world.weigh = () => Promise.reject(new Error('away'))
-  world.nowMs = 40_000
-  assert.equal(await queueBytes(), 3)
-  world.nowMs = 49_000
-  assert.equal(await queueBytes(), 3)
+  for (world.nowMs = 40_000; world.nowMs < 50_000; world.nowMs += 9_000) assert.equal(await queueBytes(), 3)
   assert.equal(world.count, 4)
-  const never = weighedSeldom(
-    () => Promise.reject(new Error('away')),
-    () => 0
-  )
+  const never = weighedSeldom(world.weigh, () => 0)
   assert.deepEqual([await never(), await never()], [null, null])
 })

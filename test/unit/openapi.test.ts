@@ -5,17 +5,17 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { readOpenApi, type Content, type OpenApi, type Response } from '../support/openapi.ts'
+import { readOpenApi, type Answer, type Content, type Response } from '../support/openapi.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const api = readOpenApi()
 const { document, text } = api
 
 /** What is wrong with the examples of a body. */
-function badExamples({ problemWith }: OpenApi, content: Content = {}): string[] {
+function badExamples(content: Content = {}): string[] {
   return Object.values(content).flatMap(({ schema, examples = {} }) =>
     Object.entries(examples).flatMap(([name, { value }]) => {
-      const problem = problemWith(schema, value)
+      const problem = api.problemWith(schema, value)
       return problem === undefined ? [] : [`${name}: ${problem}`]
     })
   )
@@ -60,7 +60,7 @@ describe('docs/openapi.yaml', () => {
         operation.requestBody?.content,
         ...Object.values(operation.responses).map(part => api.resolve<Response>(part).content)
       ]
-      for (const content of bodies) assert.deepEqual(badExamples(api, content), [], path)
+      for (const content of bodies) assert.deepEqual(badExamples(content), [], path)
     }
   })
 
@@ -69,53 +69,45 @@ describe('docs/openapi.yaml', () => {
     const told = [...page.matchAll(/^## (GET|POST) (\S+)$/gm)].map(([, method = '', path = '']) => `${method} ${path}`)
     // Not where clients connect.
     const isPublic = (one: string) => one !== 'GET /metrics'
-    assert.deepEqual(
-      api
-        .operations()
-        .map(({ method, path }) => `${method.toUpperCase()} ${path}`)
-        .sort(),
-      told.filter(isPublic).sort()
-    )
+    const described = api.operations().map(({ method, path }) => `${method.toUpperCase()} ${path}`)
+    assert.deepEqual(described.sort(), told.filter(isPublic).sort())
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
     assert.equal(document.info.version, version)
   })
 })
 
 describe('this test', () => {
+  const problem = { $ref: '#/components/schemas/Problem' }
+
   it('notices a document that is none, a keyword that is none and an example that does not fit', async () => {
-    assert.notDeepEqual(await readOpenApi(text.replace('  title: Payment pipeline\n', '')).faults(), [])
-    assert.notDeepEqual(await readOpenApi(text.replace('in: path', 'in: way')).faults(), [])
-    assert.throws(
-      () =>
-        readOpenApi(
-          text.replace('title: { type: string, minLength: 1 }', 'title: { type: string, minLenght: 1 }')
-        ).problemWith({ $ref: '#/components/schemas/Problem' }, null),
-      /minLenght/
-    )
+    for (const [part, instead] of [
+      ['  title: Payment pipeline\n', ''],
+      ['in: path', 'in: way']
+    ] as const)
+      assert.notDeepEqual(await readOpenApi(text.replace(part, instead)).faults(), [])
+    const misspelt = text.replace('title: { type: string, minLength: 1 }', 'title: { type: string, minLenght: 1 }')
+    assert.throws(() => readOpenApi(misspelt).problemWith(problem, null), /minLenght/)
     const untitled = { type: 'about:blank', status: 409, detail: 'No.' }
-    assert.match(
-      api.problemWith({ $ref: '#/components/schemas/Problem' }, untitled) ?? '',
-      /must have required property 'title'/
-    )
+    assert.match(api.problemWith(problem, untitled) ?? '', /must have required property 'title'/)
     assert.throws(() => api.resolve({ $ref: '#/components/responses/Nothing' }))
   })
 
   it('notices an answer that is not as documented', () => {
     const fine = { status: 200, headers: { 'content-type': 'application/json' }, body: '{"status":"ok"}' }
-    assert.deepEqual(api.mismatches('get', '/health', fine), [])
-    assert.deepEqual(api.mismatches('get', '/health', { ...fine, status: 204 }), ['204 is not documented'])
-    assert.deepEqual(api.mismatches('get', '/health', { ...fine, headers: { 'content-type': 'text/plain' } }), [
+    const mismatches = (changes: Partial<Answer>) => api.mismatches('get', '/health', { ...fine, ...changes })
+    assert.deepEqual(mismatches({}), [])
+    assert.deepEqual(mismatches({ status: 204 }), ['204 is not documented'])
+    assert.deepEqual(mismatches({ headers: { 'content-type': 'text/plain' } }), [
       'content type text/plain is not documented'
     ])
-    assert.equal(api.mismatches('get', '/health', { ...fine, body: '{"status":"fine"}' }).length, 1)
-    assert.deepEqual(api.mismatches('post', '/payments', { status: 202, headers: {}, body: 'x' }), [
-      'there is a body: x'
-    ])
+    assert.equal(mismatches({ body: '{"status":"fine"}' }).length, 1)
+    const withBody = { status: 202, headers: {}, body: 'x' }
+    assert.deepEqual(api.mismatches('post', '/payments', withBody), ['there is a body: x'])
     const refused = {
       status: 405,
       headers: { 'content-type': 'application/problem+json' },
       body: '{"type":"about:blank","title":"x","status":405,"detail":"x"}'
     }
-    assert.deepEqual(api.mismatches('get', '/health', refused), ['Allow is missing'])
+    assert.deepEqual(mismatches(refused), ['Allow is missing'])
   })
 })

@@ -1,44 +1,18 @@
 // Goal: however often the status is asked for, Redis is read twice a second; and an answer comes soon, whatever Redis
-// does. Method: a Redis in the hands of the test, and a clock of its own; only the patience with a silent Redis is real
-// time.
+// does.
+// Method: a Redis in the hands of the test, and a clock of its own; only the patience with a silent Redis is real time.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createStatusSource } from '../../gateway/watching/status/source.ts'
-import type { Reading } from '../../gateway/watching/status/figures.ts'
+import { FEES, reading } from '../support/healthy-system.ts'
 
-const READING: Reading = {
-  observation: {
-    atMs: Date.parse('2026-11-21T12:00:00.000Z'),
-    unsettledCount: 3,
-    inFlightCount: 3,
-    deadLetterCount: 0,
-    oldestAcceptedAtMs: null,
-    oldestWaitingAcceptedAtMs: null,
-    preferred: 'default',
-    health: { default: null, fallback: null },
-    hasMonitor: true,
-    workers: [],
-    reports: [],
-    audit: null,
-    redis: {
-      usedBytes: 1,
-      maxBytes: null,
-      keepsLog: true,
-      canWriteLog: true,
-      canRewriteLog: true,
-      evictionPolicy: 'noeviction'
-    },
-    totalsExactSince: null
-  },
-  totals: { default: { requests: 0n, cents: 0n }, fallback: { requests: 0n, cents: 0n } },
-  memory: null
-}
+const READING = reading()
 
 async function startSource() {
   const world = { nowMs: 10_000, readCount: 0, answeredAtMs: 0, redis: () => Promise.resolve(READING) }
   const source = await createStatusSource({
     answeredBy: 'gateway-1',
-    fees: { default: 50_000n, fallback: 150_000n },
+    fees: FEES,
     readRedis: () => {
       world.readCount += 1
       return world.redis()
@@ -63,25 +37,24 @@ test('a thousand questions are one reading every half second', async () => {
 
 test('a Redis that is away, or says nothing, is a status as well, with the last figures and since when', async () => {
   const { world, source } = await startSource()
+  const problem = async () => (await source.read()).status.problems[0] ?? ''
   world.nowMs += 60_000
   world.answeredAtMs = world.nowMs - 4_000
   world.redis = () => Promise.reject(new Error('Connection is closed.'))
   const { status } = await source.read()
-  assert.equal(status.isCurrent, false)
-  assert.equal(status.queue.inFlight, 3)
-  assert.equal(status.problems.length, 1)
-  assert.match(status.problems[0] ?? '', /^Redis does not answer \(no connection\), for 4\.0 s since /)
+  assert.deepEqual([status.isCurrent, status.queue.inFlight, status.problems.length], [false, 3, 1])
+  assert.match(await problem(), /^Redis does not answer \(no connection\), for 4\.0 s since /)
 
   world.nowMs += 1_000
   world.redis = () => new Promise(() => undefined)
-  const all = await Promise.all([source.read(), source.read(), source.read()])
-  for (const { status: silent } of all) assert.match(silent.problems[0] ?? '', /\(nothing within 1 s\), for 5\.0 s/)
+  for (const sentence of await Promise.all([problem(), problem(), problem()]))
+    assert.match(sentence, /\(nothing within 1 s\), for 5\.0 s/)
   assert.equal(world.readCount, 3)
 
   world.nowMs += 1_000
-  world.redis = () =>
-    Promise.reject(Object.assign(new Error('LOADING Redis is loading the dataset in memory'), { name: 'ReplyError' }))
-  assert.match((await source.read()).status.problems[0] ?? '', /\(LOADING Redis is loading the dataset in memory\)/)
+  const loading = Object.assign(new Error('LOADING Redis is loading the dataset in memory'), { name: 'ReplyError' })
+  world.redis = () => Promise.reject(loading)
+  assert.match(await problem(), /\(LOADING Redis is loading the dataset in memory\)/)
 
   world.nowMs += 1_000
   world.redis = () => Promise.resolve(READING)
@@ -89,14 +62,6 @@ test('a Redis that is away, or says nothing, is a status as well, with the last 
 })
 
 test('without a first reading there is no source', async () => {
-  await assert.rejects(
-    createStatusSource({
-      answeredBy: 'gateway-1',
-      fees: { default: 0n, fallback: 0n },
-      readRedis: () => Promise.reject(new Error('away')),
-      redisAnsweredAtMs: () => 0,
-      nowMs: () => 0
-    }),
-    /away/
-  )
+  const options = { answeredBy: 'gateway-1', fees: FEES, redisAnsweredAtMs: () => 0, nowMs: () => 0 }
+  await assert.rejects(createStatusSource({ ...options, readRedis: () => Promise.reject(new Error('away')) }), /away/)
 })

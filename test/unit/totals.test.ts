@@ -1,6 +1,7 @@
 // Goal: the fields that cover a range hold each payment of the range exactly once, and no other, less what is taken
-// off. Method: random payments and ranges, the ends of ranges often on or beside a payment or a calendar edge; compared
-// with a naive count. The tree is kept in a Map here; test/redis/totals.test.ts does the same in Redis.
+// off.
+// Method: random payments and ranges, the ends of ranges often on or beside a payment or a calendar edge; compared with
+// a naive count. The tree is kept in a Map here; test/redis/totals.test.ts does the same in Redis.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -17,8 +18,10 @@ import { momentMs, rangeNear } from '../support/times.ts'
 function countInTree(timesMs: readonly number[], fromMs: number, toMs: number): number {
   const tree = new Map<string, number>()
   for (const timeMs of timesMs) {
-    for (const { window, field } of cellsOf(timeMs))
-      tree.set(`${window} ${field}`, (tree.get(`${window} ${field}`) ?? 0) + 1)
+    for (const { window, field } of cellsOf(timeMs)) {
+      const name = `${window} ${field}`
+      tree.set(name, (tree.get(name) ?? 0) + 1)
+    }
   }
   let count = 0
   for (const { window, first, last, sign } of cellsCovering(fromMs, toMs)) {
@@ -54,30 +57,18 @@ test('a range never reads more nodes and fields than it says, nor a field twice'
   )
 })
 
-test('what is nearly a whole unit is the unit without its rest', () => {
-  const at = (iso: string) => Date.parse(iso)
-  assert.deepEqual(cellsCovering(at('2026-01-01T00:00:00.000Z'), at('2026-03-30T23:59:59.999Z')), [
-    { window: '2026-03', first: 31, last: 31, sign: -1 },
-    { window: '2026', first: 1, last: 3, sign: 1 }
-  ])
-  assert.deepEqual(cellsCovering(at('2026-03-01T00:00:00.001Z'), at('2026-03-31T23:59:59.999Z')), [
-    { window: '2026-03-01T00:00:0', first: 0, last: 0, sign: -1 },
-    { window: '2026', first: 3, last: 3, sign: 1 }
-  ])
-})
-
-test('whole units are read as one field each', () => {
-  const at = (iso: string) => Date.parse(iso)
-  assert.deepEqual(cellsCovering(at('2026-01-01T00:00:00.000Z'), at('2026-12-31T23:59:59.999Z')), [
-    { window: '', first: 2026, last: 2026, sign: 1 }
-  ])
-  assert.deepEqual(cellsCovering(at('2026-02-01T00:00:00.000Z'), at('2026-02-28T23:59:59.999Z')), [
-    { window: '2026', first: 2, last: 2, sign: 1 }
-  ])
-  assert.deepEqual(cellsCovering(at('2026-03-01T12:00:00.001Z'), at('2026-03-01T12:00:00.001Z')), [
-    { window: '2026-03-01T12:00:0', first: 1, last: 1, sign: 1 }
-  ])
-  assert.deepEqual(cellsCovering(5, 4), [])
+test('whole units are read as one field each, and what is nearly one as the unit without its rest', () => {
+  for (const [from, to, ...cells] of [
+    ['2026-01-01T00:00:00.000Z', '2026-12-31T23:59:59.999Z', ['', 2026, 2026, 1]],
+    ['2026-02-01T00:00:00.000Z', '2026-02-28T23:59:59.999Z', ['2026', 2, 2, 1]],
+    ['2026-03-01T12:00:00.001Z', '2026-03-01T12:00:00.001Z', ['2026-03-01T12:00:0', 1, 1, 1]],
+    ['2026-01-01T00:00:00.000Z', '2026-03-30T23:59:59.999Z', ['2026-03', 31, 31, -1], ['2026', 1, 3, 1]],
+    ['2026-03-01T00:00:00.001Z', '2026-03-31T23:59:59.999Z', ['2026-03-01T00:00:0', 0, 0, -1], ['2026', 3, 3, 1]],
+    ['1970-01-01T00:00:00.005Z', '1970-01-01T00:00:00.004Z']
+  ] as const) {
+    const expected = cells.map(([window, first, last, sign]) => ({ window, first, last, sign }))
+    assert.deepEqual(cellsCovering(Date.parse(from), Date.parse(to)), expected, `${from} to ${to}`)
+  }
 })
 
 test('all time is covered', () => {
