@@ -58,11 +58,8 @@ async function ask(
 function check(method: string, template: string, answer: Answer): void {
   assert.deepEqual(api.mismatches(method.toLowerCase(), template, answer), [], `${method} ${template}: ${answer.body}`)
   // A method that is not allowed is documented at the one that is.
-  const item = api.document.paths[template] ?? {}
-  const documented =
-    method.toLowerCase() in item
-      ? method.toLowerCase()
-      : Object.keys(item).find(name => name === 'get' || name === 'post')
+  const item = Object.keys(api.document.paths[template] ?? {})
+  const documented = [method.toLowerCase(), 'get', 'post'].find(name => item.includes(name))
   seen.add(`${documented ?? method} ${template} ${answer.status}`)
 }
 
@@ -163,26 +160,20 @@ describe('docs/openapi.yaml describes', () => {
   it('what is refused before any path: no Host, and headers that are too large', async () => {
     for (const { method, path } of api.operations()) {
       const line = `${method.toUpperCase()} ${path.replace(/\{.*\}/, randomUUID())} HTTP/1.1\r\nHost: pipeline\r\n`
-      // HAProxy refuses what has no Host.
-      const answers = [
-        await sendRaw(open.port, `${line.replace('Host: pipeline\r\n', '')}\r\n`),
-        await sendRaw(open.port, `${line}X: ${'x'.repeat(5_000)}\r\n\r\n`)
-      ]
-      assert.deepEqual(
-        answers.map(({ status }) => status),
-        [400, 431],
-        path
-      )
-      for (const answer of answers) check(method, path, answer)
+      for (const [status, request] of [
+        // HAProxy refuses what has no Host.
+        [400, `${line.replace('Host: pipeline\r\n', '')}\r\n`],
+        [431, `${line}X: ${'x'.repeat(5_000)}\r\n\r\n`]
+      ] as const) {
+        const answer = await sendRaw(open.port, request)
+        assert.equal(answer.status, status, path)
+        check(method, path, answer)
+      }
     }
   })
 
   it('503, when too much is queued, Redis is away, and no gateway is up', async () => {
-    await eventually('the queue is full', PATIENCE_MS, async () => {
-      const { status, ...rest } = await closed.pay(newPayment())
-      if (status === 503) check('POST', '/payments', { status, ...rest })
-      return status === 503
-    })
+    await eventually('the queue is full', PATIENCE_MS, () => pay(closed, 503, bodyOf(newPayment())))
     const redis = open.stack.part('redis')
     redis.kill('SIGKILL')
     await redis.exited
@@ -190,16 +181,10 @@ describe('docs/openapi.yaml describes', () => {
     await find(open, 503, randomUUID())
     await ask(open, 503, { path: '/payments-summary' })
     await purge(open, 503, { authorization: `Bearer ${TOKEN}` })
-    await eventually('/health says it', PATIENCE_MS, async () => {
-      const answer = await open.get('/health')
-      if (answer.status === 503) check('GET', '/health', answer)
-      return answer.status === 503
-    })
+    await eventually('/health says it', PATIENCE_MS, () => ask(open, 503, { path: '/health' }))
     // A status may be half a second old.
-    await eventually(
-      '/status says it',
-      PATIENCE_MS,
-      async () => !(JSON.parse((await ask(open, 200, { path: '/status' })).body) as { isCurrent: boolean }).isCurrent
+    await eventually('/status says it', PATIENCE_MS, async () =>
+      (await ask(open, 200, { path: '/status' })).body.includes('"isCurrent": false')
     )
 
     const gateway = closed.stack.part('gateway-1')
@@ -209,12 +194,10 @@ describe('docs/openapi.yaml describes', () => {
   })
 
   it('nothing else: each documented status was seen, but for those of slow clients and broken gateways', () => {
-    const documented = api
-      .operations()
-      .flatMap(({ method, path, operation }) =>
-        Object.keys(operation.responses).map(status => `${method} ${path} ${status}`)
-      )
-    const isRare = (one: string) => /(408|502|504)$/.test(one)
-    assert.deepEqual(documented.filter(one => !isRare(one)).sort(), [...seen].sort())
+    const documented = api.operations().flatMap(({ method, path, operation: { responses } }) => {
+      const provoked = Object.keys(responses).filter(status => !['408', '502', '504'].includes(status))
+      return provoked.map(status => `${method} ${path} ${status}`)
+    })
+    assert.deepEqual(documented.sort(), [...seen].sort())
   })
 })
