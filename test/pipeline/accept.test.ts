@@ -134,27 +134,6 @@ test('a payment can be asked for on its way: queued, in flight, settled as the p
   assert.deepEqual(await stored.json(), { correlationId, amount: 42.42, requestedAt: settled.requestedAt })
 })
 
-test('the bounds of a summary are inclusive to the millisecond', async () => {
-  // What the test before has paid lies outside of the ranges then.
-  await sleep(100)
-  const payment = newPayment(77_777)
-  await pipeline.pay(payment)
-  const requestedAtMs = Date.parse(required((await untilStatus(payment, 'settled')).requestedAt))
-  const countIn = async (fromMs: number, toMs: number) => {
-    const [from, to] = [fromMs, toMs].map(ms => new Date(ms).toISOString())
-    return (await pipeline.summary(`?from=${from}&to=${to}`)).default.requests
-  }
-  const ranges: [from: number, to: number, count: number][] = [
-    [0, 0, 1],
-    [-50, 0, 1],
-    [0, 1_000, 1],
-    [-50, -1, 0],
-    [1, 1_000, 0]
-  ]
-  for (const [from, to, count] of ranges)
-    assert.equal(await countIn(requestedAtMs + from, requestedAtMs + to), count, `${from} to ${to}`)
-})
-
 test("the summary has the form of the contract and equals the processors' own, over any range", async t => {
   const timesMs = await fillBooks()
   const { status, headers, body } = await pipeline.get('/payments-summary')
@@ -168,7 +147,7 @@ test("the summary has the form of the contract and equals the processors' own, o
     assert.deepEqual(all[name], await ofProcessor(name))
   }
 
-  // Ends on, just before or just after a payment's own time are where mistakes are.
+  // Both ends are inclusive to the millisecond: on, just before or just after a payment's own time are where mistakes are.
   const bound = () => new Date(required(timesMs[randomInt(timesMs.length)]) + randomInt(3) - 1).toISOString()
   for (let range = 0; range < 300; range++) {
     const [from = '', to = ''] = [bound(), bound()].sort()
@@ -183,13 +162,11 @@ test("the summary has the form of the contract and equals the processors' own, o
 test('a range open at one end counts everything on that side', async () => {
   const all = await pipeline.summary()
   const midMs = Date.now() - 1_000
-  const [before, since] = await Promise.all([
-    pipeline.summary(`?to=${new Date(midMs - 1).toISOString()}`),
-    pipeline.summary(`?from=${new Date(midMs).toISOString()}`)
-  ])
+  const before = await pipeline.summary(`?to=${new Date(midMs - 1).toISOString()}`)
+  const since = await pipeline.summary(`?from=${new Date(midMs).toISOString()}`)
   for (const name of PROCESSOR_NAMES) {
-    assert.equal(before[name].requests + since[name].requests, all[name].requests)
-    assert.equal(before[name].cents + since[name].cents, all[name].cents)
+    const [one, other] = [before[name], since[name]]
+    assert.deepEqual({ requests: one.requests + other.requests, cents: one.cents + other.cents }, all[name])
   }
 })
 
