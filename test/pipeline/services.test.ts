@@ -89,9 +89,15 @@ test('settings that contradict each other end each service with 2, which names a
     DRAIN_MS: 'soon'
   }
   const named = {
-    gateway: [/LISTEN="unix.*", METRICS_LISTEN=.*another address than LISTEN/, /DEFAULT_FEE not above FALLBACK_FEE/],
+    gateway: [
+      /LISTEN="unix:\/nowhere\/same.sock", METRICS_LISTEN=.*another address than LISTEN/,
+      /DEFAULT_FEE="0.3", FALLBACK_FEE="0.15".*DEFAULT_FEE not above FALLBACK_FEE/
+    ],
     'processor-worker': [/HEARTBEAT_MS="5000", DEAD_AFTER_MS="2000".*DEAD_AFTER_MS at least three times HEARTBEAT_MS/],
-    'health-monitor': [/POLL_EVERY_MS="16000".*HEALTH_EXPIRES_MS at least 1000 more than POLL_EVERY_MS and/]
+    'health-monitor': [
+      /POLL_EVERY_MS="16000", POLL_TIMEOUT_MS="4000", HEALTH_EXPIRES_MS="15000"/,
+      /HEALTH_EXPIRES_MS at least 1000 more than POLL_EVERY_MS and POLL_TIMEOUT_MS together/
+    ]
   }
   for (const { name } of SERVICES) {
     const service = startService(name, environment)
