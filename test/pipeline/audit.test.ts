@@ -85,6 +85,8 @@ const toldOfAudit = ({ to }: Found) =>
   })
 const booksProblems = ({ problems }: StatusBody) => problems.filter(sentence => sentence.startsWith('The books'))
 
+const isSummary = (path: string) => path.startsWith('/admin/')
+
 /** Default, behind a front that does something before it passes on a request, or answers in its place. */
 async function frontOfDefault(before: (path: string) => Promise<number | undefined> | undefined) {
   const asked: string[] = []
@@ -105,12 +107,8 @@ async function frontOfDefault(before: (path: string) => Promise<number | undefin
     server.close()
   })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  return {
-    environment: { DEFAULT_PROCESSOR_URL: url },
-    roundCount: () => asked.filter(path => path.startsWith('/admin/')).length
-  }
+  return { environment: { DEFAULT_PROCESSOR_URL: url }, roundCount: () => asked.filter(isSummary).length }
 }
-const isSummary = (path: string) => path.startsWith('/admin/')
 
 describe('an audit', { timeout: STUCK_AFTER_MS }, () => {
   // Everything up to now: its own default leaves out the last two seconds.
@@ -161,14 +159,8 @@ describe('an audit', { timeout: STUCK_AFTER_MS }, () => {
       /^The books differ .*ours minus those of default are 0 payments and 0\.01 and ours minus those of fallback are -1 payments and -19\.90/
     )
     const { kind, isEqual, differences } = differing.audit
-    assert.deepEqual(
-      { kind, isEqual, differences },
-      {
-        kind: 'plain',
-        isEqual: false,
-        differences: { default: { payments: 0, amount: 0.01 }, fallback: { payments: -1, amount: -19.9 } }
-      }
-    )
+    const wanted = { default: { payments: 0, amount: 0.01 }, fallback: { payments: -1, amount: -19.9 } }
+    assert.deepEqual([kind, isEqual, differences], ['plain', false, wanted])
 
     await addToBooks('cents', -1)
     await audit(['--from', '2001-01-01T00:00:00.000Z'])

@@ -257,10 +257,8 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
   it('is nowhere else: not where clients connect, and no other path or method there', async () => {
     assert.equal((await pipeline.get('/metrics')).status, 404)
     const worker = `http://127.0.0.1:${metricsPorts['worker-1']}`
-    assert.deepEqual(
-      [(await fetch(`${worker}/status`)).status, (await fetch(`${worker}/metrics`, { method: 'POST' })).status],
-      [404, 405]
-    )
+    assert.equal((await fetch(`${worker}/status`)).status, 404)
+    assert.equal((await fetch(`${worker}/metrics`, { method: 'POST' })).status, 405)
   })
 
   it('leaves out what only Redis knows while Redis is away', async () => {

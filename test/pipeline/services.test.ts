@@ -287,9 +287,8 @@ test('logs are JSON lines, few, without ids, amounts and bodies, in good and bad
   await redis.config('SET', 'min-replicas-to-write', '1')
   await send(500, 510)
   for (const admin of both) await admin.setHolding(false)
-  await eventually('the worker has noticed', PATIENCE_MS, () =>
-    textOf('worker-1').includes('Redis does not do its part')
-  )
+  const hasNoticed = () => textOf('worker-1').includes('Redis does not do its part')
+  await eventually('the worker has noticed', PATIENCE_MS, hasNoticed)
   await redis.config('SET', 'min-replicas-to-write', '0')
   // And one that is gone in the middle of everything.
   void send(510, 600)
@@ -306,10 +305,8 @@ test('logs are JSON lines, few, without ids, amounts and bodies, in good and bad
     assert(lines.length >= 2 && lines.length < 80, `${part} wrote ${lines.length} lines`)
     for (const line of lines) {
       const { level, time, service, pid, msg } = JSON.parse(line) as Record<string, unknown>
-      assert.deepEqual(
-        [level, pid, service, msg].map(value => typeof value),
-        ['number', 'number', 'string', 'string']
-      )
+      const types = [level, pid, service, msg].map(value => typeof value)
+      assert.deepEqual(types, ['number', 'number', 'string', 'string'], line)
       assert(typeof time === 'string' && time === new Date(time).toISOString(), line)
     }
     for (const { correlationId } of payments) {
