@@ -9,7 +9,7 @@ import { startService, type ServiceProcess } from './service.ts'
 
 export type TestGateway = ServiceProcess & {
   socketPath: string
-  request: (method: 'GET' | 'POST' | 'HEAD', path: string, body?: string) => Promise<Reply>
+  request: (method: 'GET' | 'POST', path: string, body?: string) => Promise<Reply>
   pay: (payment: Payment) => Promise<Reply>
 }
 
