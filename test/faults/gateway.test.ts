@@ -7,20 +7,15 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { Pool } from 'undici'
 import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
-import { ownerOf } from '../support/owner.ts'
 import { createRandom } from '../support/random.ts'
-import { startFaultStack } from './harness.ts'
 import { assertSettlesAndAddsUp } from './invariants.ts'
-import { createTraffic } from './traffic.ts'
+import { startScene } from './scene.ts'
 
 const GATEWAYS = ['gateway-1', 'gateway-2', 'gateway-1', 'gateway-2']
 
 describe('a gateway under load', { timeout: STUCK_AFTER_MS }, () => {
   it('costs no client an error when it is killed, restarted, or paused', async t => {
-    const own = ownerOf(t)
-    const fault = await startFaultStack(own, { monitors: 0 })
-    const traffic = createTraffic(own, fault.stack.url, 1)
-    const { stack } = fault
+    const { traffic, stack, kill, assertAddsUp } = await startScene(t)
     traffic.start(400)
 
     /** Until HAProxy uses it again, since the next fault is for the other one. */
@@ -30,7 +25,7 @@ describe('a gateway under load', { timeout: STUCK_AFTER_MS }, () => {
     }
     const errorsAfter: Record<string, unknown> = {}
     for (const name of GATEWAYS) {
-      await fault.kill(name)
+      await kill(name)
       await stack.part(name).start()
       await isBack(name)
     }
@@ -53,44 +48,39 @@ describe('a gateway under load', { timeout: STUCK_AFTER_MS }, () => {
     await traffic.stop()
     errorsAfter.SIGSTOP = { ...traffic.errors }
     assert.deepEqual(errorsAfter, { SIGKILL: {}, SIGTERM: {}, SIGSTOP: {} })
-    await assertSettlesAndAddsUp(fault, traffic)
+    await assertAddsUp()
   })
 
   it('goes on when its connection to Redis breaks, whatever is under way on it', async t => {
-    const own = ownerOf(t)
-    const fault = await startFaultStack(own, { monitors: 0, environment: { gateway: { REDIS_TIMEOUT_MS: '1000' } } })
-    const traffic = createTraffic(own, fault.stack.url, 2)
+    const environment = { gateway: { REDIS_TIMEOUT_MS: '1000' } }
+    const { traffic, proxies, assertAddsUp } = await startScene(t, { environment })
     const unreachableCount = () => traffic.errors['503 The queue can not be reached'] ?? 0
     traffic.start(300)
     for (const broken of ['lose-reply', 'cut-reply', 'lose-request', 'cut-request', 'go-silent'] as const) {
       const countBefore = unreachableCount()
-      await fault.proxies.gateway.next('accept_', broken)
+      await proxies.gateway.next('accept_', broken)
       await eventually('a client is told', PATIENCE_MS, () => unreachableCount() > countBefore)
       await traffic.acceptedAgain(performance.now())
     }
-    fault.proxies.gateway.cutAll()
+    proxies.gateway.cutAll()
     await traffic.acceptedAgain(performance.now())
     await traffic.stop()
     // Everybody who asked again got through: nothing stays broken. The others were told 503, and no worse: by HAProxy
     // when a busy machine lets it find both gateways without Redis.
     const honest = ['503 The queue can not be reached', '503 No gateway is up']
-    assert.deepEqual(
-      Object.keys(traffic.errors).filter(name => !honest.includes(name)),
-      []
-    )
-    await assertSettlesAndAddsUp(fault, traffic)
+    const others = Object.keys(traffic.errors).filter(name => !honest.includes(name))
+    assert.deepEqual(others, [])
+    await assertAddsUp()
   })
 })
 
 describe('the same id', { timeout: STUCK_AFTER_MS }, () => {
   it('sent at the same time through both gateways is one payment, and a conflict with another amount', async t => {
-    const own = ownerOf(t)
-    const fault = await startFaultStack(own, { monitors: 0 })
-    const traffic = createTraffic(own, fault.stack.url, 3)
+    const scene = await startScene(t)
     const random = createRandom(3, 'ids')
     const gateways = ['gateway-1', 'gateway-2'].map(name => {
-      const socketPath = join(fault.directory, `${name}.sock`)
-      return own(new Pool('http://gateway', { socketPath, connections: 20 }), pool => pool.destroy())
+      const socketPath = join(scene.directory, `${name}.sock`)
+      return scene.own(new Pool('http://gateway', { socketPath, connections: 20 }), pool => pool.destroy())
     })
     const post = async (gateway: Pool | undefined, correlationId: string, amount: number) => {
       const body = JSON.stringify({ correlationId, amount })
@@ -113,7 +103,7 @@ describe('the same id', { timeout: STUCK_AFTER_MS }, () => {
         })
       )
     }
-    const bookings = await assertSettlesAndAddsUp(fault, { ...traffic, sent, accepted: new Set(sent.keys()) })
+    const bookings = await assertSettlesAndAddsUp(scene, { sent, accepted: new Set(sent.keys()) })
     assert.equal(bookings.length, 200)
   })
 })

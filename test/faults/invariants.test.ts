@@ -2,15 +2,13 @@
 // Method: the pure ones are given books that are wrong. Then the guarantee is broken by hand on a running pipeline, in
 // the ways that bugs would break it, and the check must object each time, and be content once the damage is undone.
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 import { PROCESSOR_NAMES } from '../../shared/payment.ts'
 import { cellsOf } from '../../shared/totals.ts'
-import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
-import { createOwner } from '../support/owner.ts'
+import { STUCK_AFTER_MS } from '../support/eventually.ts'
 import { required } from '../support/payments.ts'
 import { createRandom } from '../support/random.ts'
 import { addUp, readBookings, readOurBooks, readTheirBooks, type Booking, type Range } from './books.ts'
-import { startFaultStack, type FaultStack } from './harness.ts'
 import {
   assertBookedOnce,
   assertBooksEqual,
@@ -18,7 +16,7 @@ import {
   assertNothingLeft,
   randomRanges
 } from './invariants.ts'
-import { createTraffic, type Traffic } from './traffic.ts'
+import { startScene } from './scene.ts'
 
 const booking = (id: string, more: Partial<Booking> = {}): Booking => ({
   processor: 'default',
@@ -55,16 +53,12 @@ describe('assertBookedOnce', () => {
   ]
   for (const [what, message, bookings] of wrong) {
     it(`objects to ${what}`, () => {
-      assert.throws(() => {
-        assertBookedOnce(bookings, account('a', 'b'))
-      }, message)
+      assert.throws(assertBookedOnce.bind(undefined, bookings, account('a', 'b')), message)
     })
   }
 
   it('objects to a dead letter that is booked all the same', () => {
-    const check = () => {
-      assertBookedOnce([booking('a')], account('a'), new Set(['a']))
-    }
+    const check = assertBookedOnce.bind(undefined, [a], account('a'), new Set(['a']))
     assert.throws(check, /a is booked, but also among the dead letters/)
   })
 })
@@ -100,28 +94,22 @@ describe('assertBooksEqual', () => {
   })
 })
 
-describe('the guarantee, broken by hand', { timeout: STUCK_AFTER_MS }, () => {
-  const owner = createOwner()
-  let fault: FaultStack
-  let traffic: Traffic
-  before(async () => {
-    fault = await startFaultStack(owner.own, { monitors: 0 })
-    traffic = createTraffic(owner.own, fault.stack.url, 1)
-    await traffic.burst(20, 10)
-    await eventually('all are settled', PATIENCE_MS, async () => (await fault.redis.xlen(fault.keys.queue)) === 0)
-  })
-  after(() => owner.release())
+describe('the guarantee, broken by hand', { timeout: STUCK_AFTER_MS }, async () => {
+  const scene = await startScene({ after })
+  const { traffic, redis, keys, kill, stack } = scene
+  await traffic.burst(20, 10)
+  await scene.untilSettled()
 
   const random = createRandom(1, 'ranges')
-  const check = () => assertEverythingAddsUp(fault, traffic, random)
+  const check = () => assertEverythingAddsUp(scene, traffic, random)
   /**
    * Adds to the totals of one payment what a settle adds, so many times, past everything that keeps it from happening
    * twice.
    */
   const count = async ({ processor, cents, requestedAtMs }: Booking, times: number) => {
     for (const { window, field } of cellsOf(requestedAtMs)) {
-      await fault.redis.hincrby(fault.keys.totals(processor, 'requests', window), String(field), times)
-      await fault.redis.hincrby(fault.keys.totals(processor, 'cents', window), String(field), cents * times)
+      await redis.hincrby(keys.totals(processor, 'requests', window), String(field), times)
+      await redis.hincrby(keys.totals(processor, 'cents', window), String(field), cents * times)
     }
   }
 
@@ -130,7 +118,7 @@ describe('the guarantee, broken by hand', { timeout: STUCK_AFTER_MS }, () => {
   })
 
   it('a payment counted twice', async () => {
-    const victim = required((await readBookings(fault))[7])
+    const victim = required((await readBookings(scene))[7])
     await count(victim, 1)
     await assert.rejects(check, /over everything we say/)
     await count(victim, -1)
@@ -138,7 +126,7 @@ describe('the guarantee, broken by hand', { timeout: STUCK_AFTER_MS }, () => {
   })
 
   it('a payment counted at another time than the one that is stored', async () => {
-    const victim = required((await readBookings(fault))[3])
+    const victim = required((await readBookings(scene))[3])
     await count(victim, -1)
     await count({ ...victim, requestedAtMs: victim.requestedAtMs + 1 }, 1)
     await assert.rejects(check, /wrong, such as\n {2}from /)
@@ -148,44 +136,44 @@ describe('the guarantee, broken by hand', { timeout: STUCK_AFTER_MS }, () => {
   })
 
   it('a payment that is accepted and dropped from the queue', async () => {
-    await fault.kill('worker-1')
+    await kill('worker-1')
     const id = random.uuid()
     await traffic.pay(id, 100)
-    const [entry] = await fault.redis.xrange(fault.keys.queue, '-', '+')
-    await assert.rejects(() => assertNothingLeft(fault.redis, fault.keys), /1 payments are in the queue/)
-    await fault.redis.xdel(fault.keys.queue, required(entry)[0])
+    const [entry] = await redis.xrange(keys.queue, '-', '+')
+    await assert.rejects(() => assertNothingLeft(redis, keys), /1 payments are in the queue/)
+    await redis.xdel(keys.queue, required(entry)[0])
     await assert.rejects(check, new RegExp(`${id} got a 2xx and is booked nowhere`))
     assert((traffic.accepted as Set<string>).delete(id))
-    await fault.stack.part('worker-1').start()
+    await stack.part('worker-1').start()
     await check()
   })
 
   it('an attempt that is left on record', async () => {
-    await fault.redis.hset(fault.keys.inFlight, '1-0', 'default 2026-11-21T07:48:20.123Z nobody')
+    await redis.hset(keys.inFlight, '1-0', 'default 2026-11-21T07:48:20.123Z nobody')
     await assert.rejects(check, /1-0 is in flight/)
-    await fault.redis.hdel(fault.keys.inFlight, '1-0')
+    await redis.hdel(keys.inFlight, '1-0')
   })
 
   it('a dead letter that nobody asked for', async () => {
-    await fault.redis.xadd(fault.keys.deadLetters, '*', 'correlationId', 'x', 'cents', '1')
+    await redis.xadd(keys.deadLetters, '*', 'correlationId', 'x', 'cents', '1')
     await assert.rejects(check, /1 dead letters, of which at most 0 were asked for/)
-    await fault.redis.del(fault.keys.deadLetters)
+    await redis.del(keys.deadLetters)
   })
 
   // Last, because nothing undoes a booking.
   it('a payment booked at the other processor as well', async () => {
-    const victim = required((await readBookings(fault))[0])
+    const victim = required((await readBookings(scene))[0])
     const other = required(PROCESSOR_NAMES.find(name => name !== victim.processor))
     const requestedAt = new Date(victim.requestedAtMs).toISOString()
-    const response = await fetch(`${fault.stack.processorUrls[other]}/payments`, {
+    const response = await fetch(`${stack.processorUrls[other]}/payments`, {
       method: 'POST',
       body: JSON.stringify({ correlationId: victim.id, amount: victim.cents / 100, requestedAt })
     })
     assert.equal(response.status, 200)
     await assert.rejects(check, new RegExp(`${victim.id} is booked 2 times`))
     const comparison = assertBooksEqual(
-      range => readOurBooks(fault, range),
-      range => readTheirBooks(fault, range),
+      range => readOurBooks(scene, range),
+      range => readTheirBooks(scene, range),
       []
     )
     await assert.rejects(comparison, /over everything we say/)

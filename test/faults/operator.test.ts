@@ -2,17 +2,13 @@
 // Method: the real pipeline; entries that are no payments are put into the queue, entries and records are taken away,
 // retentions are changed, totals are overwritten, and books are purged under load.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 import { PROCESSOR_NAMES } from '../../shared/payment.ts'
 import { cellsOf } from '../../shared/totals.ts'
 import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
-import { ownerOf } from '../support/owner.ts'
 import { createRandom } from '../support/random.ts'
 import { startService } from '../support/service.ts'
-import { startFaultStack, type FaultStack } from './harness.ts'
-import { assertSettlesAndAddsUp } from './invariants.ts'
-import { createTraffic } from './traffic.ts'
+import { startScene } from './scene.ts'
 
 const UUID = createRandom(9, 'ids').uuid()
 /** No payments, and why. */
@@ -29,32 +25,20 @@ const MALFORMED: [string[], RegExp][] = [
   ])
 ]
 
-type Log = { level: number; msg: string; count?: number; reason?: string }
-
-function logOf({ stack }: FaultStack, part: string): Log[] {
-  return readFileSync(stack.part(part).logPath, 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map(line => JSON.parse(line) as Log)
-}
-
-async function problemsOf({ stack }: FaultStack): Promise<string[]> {
-  return ((await (await fetch(`${stack.url}/status`)).json()) as { problems: string[] }).problems
-}
+const shared = await startScene({ after })
 
 describe('entries of the queue that are no payments', { timeout: STUCK_AFTER_MS }, () => {
   it('go to the dead letters with their fields and the reason, told once, and every neighbour is settled', async t => {
-    const own = ownerOf(t)
-    const fault = await startFaultStack(own, { monitors: 0 })
-    const { redis, keys, kill, stack } = fault
-    const traffic = createTraffic(own, stack.url, 1)
+    const { redis, keys, kill, stack, traffic, logOf, untilTold, assertAddsUp } = shared
+    const before = { booked: traffic.accepted.size, logged: logOf('worker-1').length }
+    t.after(() => redis.del(keys.deadLetters))
     // Before there is a worker, so that they lie on one page.
     await kill('worker-1')
     await traffic.burst(20, 1)
     for (const [fields] of MALFORMED) await redis.xadd(keys.queue, '*', ...fields)
     await traffic.burst(20, 1)
     await stack.part('worker-1').start()
-    assert.equal((await assertSettlesAndAddsUp(fault, traffic, MALFORMED.length)).length, 40)
+    assert.equal((await assertAddsUp(MALFORMED.length)).length, before.booked + 40)
 
     const letters = await redis.xrange(keys.deadLetters, '-', '+')
     for (const [index, [fields, reason]] of MALFORMED.entries()) {
@@ -63,23 +47,20 @@ describe('entries of the queue that are no payments', { timeout: STUCK_AFTER_MS 
       assert.deepEqual(JSON.parse(text), fields)
       assert.match(why, reason)
     }
-    await eventually('the status tells of them', PATIENCE_MS, async () =>
-      (await problemsOf(fault)).some(problem => problem.startsWith(`${MALFORMED.length} dead letters wait`))
-    )
+    await untilTold(new RegExp(`^${MALFORMED.length} dead letters wait`))
     await stack.part('worker-1').stop()
-    const told = logOf(fault, 'worker-1').filter(({ msg }) => msg.startsWith('an entry of the queue is no payment'))
+    const lines = logOf('worker-1').slice(before.logged)
+    const told = lines.filter(({ msg }) => msg.startsWith('an entry of the queue is no payment'))
     assert(told.length <= 2 && told.every(({ level }) => level === 50))
-    assert.equal(
-      told.reduce((sum, { count = 0 }) => sum + count, 0),
-      MALFORMED.length
-    )
+    const toldCount = told.reduce((sum, { count }) => sum + Number(count), 0)
+    assert.equal(toldCount, MALFORMED.length)
+    await stack.part('worker-1').start()
   })
 
   it('do so as well where a worker of version 0.1 died over them, and what it left without a record is free', async t => {
-    const own = ownerOf(t)
-    const fault = await startFaultStack(own, { monitors: 0 })
-    const { redis, keys, kill, stack, admins } = fault
-    const traffic = createTraffic(own, stack.url, 2)
+    const { redis, keys, kill, stack, admins, traffic, assertAddsUp } = shared
+    const before = { booked: traffic.accepted.size, atFallback: (await admins.fallback.state()).answered }
+    t.after(() => redis.del(keys.deadLetters))
     await kill('worker-1')
     await traffic.burst(10, 1)
     const bad = (await redis.xadd(keys.queue, '*', 'foo', 'bar')) ?? ''
@@ -95,28 +76,24 @@ describe('entries of the queue that are no payments', { timeout: STUCK_AFTER_MS 
     await redis.zadd(keys.workers, 1, 'worker-0-dead')
     assert.equal(pending[10]?.[0], bad)
     await stack.part('worker-1').start()
-    assert.equal((await assertSettlesAndAddsUp(fault, traffic, 1)).length, 20)
-    assert.deepEqual((await admins.fallback.state()).answered, {})
+    assert.equal((await assertAddsUp(1)).length, before.booked + 20)
+    assert.deepEqual((await admins.fallback.state()).answered, before.atFallback)
     assert.equal(await redis.zscore(keys.workers, 'worker-0-dead'), null)
   })
 })
 
 describe('a heartbeat that fails', { timeout: STUCK_AFTER_MS }, () => {
-  it('is told once by the log and as long as it lasts by the status', async t => {
-    const fault = await startFaultStack(ownerOf(t), { monitors: 0 })
-    const { redis } = fault
-    await redis.call('ACL', 'SETUSER', 'default', '-xinfo')
-    await eventually('the status tells', PATIENCE_MS, async () =>
-      (await problemsOf(fault)).some(problem => /heartbeat.*can't run this command/.test(problem))
-    )
-    await redis.call('ACL', 'SETUSER', 'default', '+xinfo')
-    await eventually('it is over', PATIENCE_MS, async () =>
-      (await problemsOf(fault)).every(problem => !problem.includes('heartbeat'))
-    )
+  it('is told once by the log and as long as it lasts by the status', async () => {
+    const { redis, logOf, untilTold } = shared
     const told = () =>
-      logOf(fault, 'worker-1')
+      logOf('worker-1')
         .filter(({ msg }) => msg.startsWith('heartbeat'))
         .map(({ level, msg }) => `${level} ${msg}`)
+    assert.deepEqual(told(), [])
+    await redis.call('ACL', 'SETUSER', 'default', '-xinfo')
+    await untilTold(/heartbeat.*can't run this command/)
+    await redis.call('ACL', 'SETUSER', 'default', '+xinfo')
+    await untilTold(/heartbeat/, false)
     await eventually('the log tells the end', PATIENCE_MS, () => told().length > 1)
     assert.deepEqual(told(), ['50 heartbeat failed', '40 heartbeat works again'])
   })
@@ -124,31 +101,23 @@ describe('a heartbeat that fails', { timeout: STUCK_AFTER_MS }, () => {
 
 describe('a worker that died idle', { timeout: STUCK_AFTER_MS }, () => {
   it('is forgotten, also after a purge', async t => {
-    const fault = await startFaultStack(ownerOf(t), {
-      monitors: 0,
-      workers: 2,
-      environment: { gateway: { PURGE: 'open' } }
-    })
-    const { redis, keys, kill, stack } = fault
+    const environment = { gateway: { PURGE: 'open' } }
+    const { redis, keys, kill, stack, untilTold } = await startScene(t, { workers: 2, environment })
     await kill('worker-2')
     await fetch(`${stack.url}/purge-payments`, { method: 'POST' })
     await eventually('only one is left', PATIENCE_MS, async () => (await redis.zcard(keys.workers)) === 1)
-    await eventually('nobody is missed', PATIENCE_MS, async () =>
-      (await problemsOf(fault)).every(problem => !problem.includes('worker-2'))
-    )
+    await untilTold(/worker-2/, false)
   })
 })
 
 describe('a retention that is changed', { timeout: STUCK_AFTER_MS }, () => {
   it('forgets no id, after a restart on the same data and beside a gateway that was not restarted', async t => {
-    const own = ownerOf(t)
-    const fault = await startFaultStack(own, { monitors: 0 })
-    const { redis, stack, directory } = fault
-    const traffic = createTraffic(own, stack.url, 3)
+    const { redis, keys, stack, directory, traffic, status, assertAddsUp } = await startScene(t)
     const random = createRandom(3, 'retention')
     const ids = Array.from({ length: 40 }, () => random.uuid())
-    for (const id of ids) assert.equal(((await traffic.pay(id, 1_990)) as { status: number }).status, 202)
-    await assertSettlesAndAddsUp(fault, traffic)
+    const pay = async (id: string) => ((await traffic.pay(id, 1_990)) as { status: number }).status
+    for (const id of ids) assert.equal(await pay(id), 202)
+    await assertAddsUp()
 
     await stack.part('gateway-2').stop()
     const changed = startService('gateway', {
@@ -158,65 +127,51 @@ describe('a retention that is changed', { timeout: STUCK_AFTER_MS }, () => {
       ID_RETENTION_HOURS: '1'
     })
     await changed.untilLogged('ready')
-    const acceptedBy = async () => {
-      const { gateways } = (await (await fetch(`${stack.url}/status`)).json()) as {
-        gateways: { label: string; isAlive: boolean }[]
-      }
-      return gateways.filter(({ isAlive }) => isAlive).map(({ label }) => label)
-    }
-    await eventually('both gateways run', PATIENCE_MS, async () => (await acceptedBy()).includes('changed'))
+    await eventually('both gateways run', PATIENCE_MS, async () =>
+      (await status()).gateways.some(({ label, isAlive }) => isAlive && label === 'changed')
+    )
     /** 503 as long as HAProxy has not found out who is there. */
     const isDuplicate = async (id: string) => {
-      const { status } = await eventually('a gateway answers', PATIENCE_MS, async () => {
-        const ending = (await traffic.pay(id, 1_990)) as { status: number }
-        return ending.status !== 503 && ending
-      })
-      return status === 200
+      const answered = async () => [await pay(id)].find(code => code !== 503)
+      return (await eventually('a gateway answers', PATIENCE_MS, answered)) === 200
     }
     // Both get some of them, and at the end only the changed one.
     for (const id of ids) assert(await isDuplicate(id))
     await stack.part('gateway-1').stop()
     for (const id of ids) assert(await isDuplicate(id))
     await traffic.burst(10, 10)
-    assert.equal((await assertSettlesAndAddsUp(fault, traffic)).length, 50)
-    assert.equal(await redis.hlen(fault.keys.idPeriods), 1)
+    assert.equal((await assertAddsUp()).length, 50)
+    assert.equal(await redis.hlen(keys.idPeriods), 1)
   })
 })
 
 describe('totals that somebody has overwritten', { timeout: STUCK_AFTER_MS }, () => {
-  it('keep only the payments from being counted that would be added there, until they are as they should be', async t => {
-    const own = ownerOf(t)
-    const fault = await startFaultStack(own, { monitors: 0 })
-    const { redis, keys, stack } = fault
-    const traffic = createTraffic(own, stack.url, 4)
+  it('keep only the payments from being counted that would be added there, until they are as they should be', async () => {
+    const { redis, keys, traffic, untilTold, assertAddsUp } = shared
     const [year = '', month = ''] = new Date().toISOString().split('-')
     const node = keys.totals('default', 'cents', year)
     const field = String(Number(month))
-    for (const [round, broken] of ['not a number', '9223372036854775807'].entries()) {
+    for (const broken of ['not a number', '9223372036854775807']) {
       await traffic.burst(10, 10)
-      await assertSettlesAndAddsUp(fault, traffic)
+      const { length: booked } = await assertAddsUp()
       const before = (await redis.hget(node, field)) ?? ''
       await redis.hset(node, field, broken)
       await traffic.burst(5, 5)
-      await eventually('the status tells', PATIENCE_MS, async () =>
-        (await problemsOf(fault)).some(problem => /settle.*TOTALS/.test(problem))
-      )
+      await untilTold(/settle.*TOTALS/)
       // Nothing was counted by half, and nothing was lost.
       assert.equal(await redis.hget(node, field), broken)
       assert.equal(await redis.hlen(keys.inFlight), 5)
-      assert.equal((await redis.hvals(keys.totals('default', 'requests', ''))).join(), String(10 + round * 15))
+      assert.equal((await redis.hvals(keys.totals('default', 'requests', ''))).join(), String(booked))
       await redis.hset(node, field, before)
-      assert.equal((await assertSettlesAndAddsUp(fault, traffic)).length, 15 * (round + 1))
+      assert.equal((await assertAddsUp()).length, booked + 5)
     }
   })
 })
 
 describe('a purge under load', { timeout: STUCK_AFTER_MS }, () => {
   it('leaves totals that add up on each level', async t => {
-    const own = ownerOf(t)
-    const fault = await startFaultStack(own, { monitors: 0, environment: { gateway: { PURGE: 'open' } } })
-    const { redis, keys, stack } = fault
-    const traffic = createTraffic(own, stack.url, 5)
+    const environment = { gateway: { PURGE: 'open' } }
+    const { redis, keys, stack, traffic } = await startScene(t, { environment })
     traffic.start(400)
     const flow = async () => {
       const acceptedCount = traffic.accepted.size
@@ -240,28 +195,20 @@ describe('a purge under load', { timeout: STUCK_AFTER_MS }, () => {
     }
     await flow()
     await traffic.stop()
-    await eventually(
-      'the queue is empty',
-      PATIENCE_MS,
-      async () => (await redis.xlen(keys.queue)) === 0 && (await redis.hlen(keys.inFlight)) === 0
-    )
+    const underWay = async () => (await redis.xlen(keys.queue)) + (await redis.hlen(keys.inFlight))
+    await eventually('the queue is empty', PATIENCE_MS, async () => (await underWay()) === 0)
+    const total = (numbers: readonly unknown[]) => numbers.reduce<number>((sum, value) => sum + Number(value), 0)
     let sumCount = 0
     for (const name of PROCESSOR_NAMES) {
       for (const measure of ['requests', 'cents'] as const) {
-        const of = async (window: string) =>
-          (await redis.hvals(keys.totals(name, measure, window))).reduce((sum, value) => sum + Number(value), 0)
-        const all = await of('')
+        const root = keys.totals(name, measure, '')
+        const all = total(await redis.hvals(root))
         sumCount += all
+        const nodes = await redis.keys(`${root}:*`)
         for (const length of [4, 7, 10, 13, 16, 18]) {
-          const windows = (await redis.keys(`${keys.totals(name, measure, '')}:*`))
-            .map(key => key.slice(keys.totals(name, measure, '').length + 1))
-            .filter(window => window.length === length)
-          const sums = await Promise.all(windows.map(of))
-          assert.equal(
-            sums.reduce((sum, value) => sum + value, 0),
-            all,
-            `${name} ${measure}, names of ${length} characters`
-          )
+          const level = nodes.filter(node => node.length === root.length + 1 + length)
+          const sums = await Promise.all(level.map(async node => total(await redis.hvals(node))))
+          assert.equal(total(sums), all, `${name} ${measure}, names of ${length} characters`)
         }
       }
     }

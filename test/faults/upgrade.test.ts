@@ -10,11 +10,9 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { Redis } from 'ioredis'
 import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
-import { ownerOf, type Own } from '../support/owner.ts'
+import type { Own } from '../support/owner.ts'
 import { startService, type ServiceProcess } from '../support/service.ts'
-import { startFaultStack } from './harness.ts'
-import { assertSettlesAndAddsUp } from './invariants.ts'
-import { createTraffic } from './traffic.ts'
+import { startScene } from './scene.ts'
 
 const REPOSITORY = join(import.meta.dirname, '..', '..')
 
@@ -36,11 +34,8 @@ async function libraries(redis: Redis): Promise<string[]> {
 
 describe('an upgrade under load', { timeout: STUCK_AFTER_MS }, () => {
   it('costs no client an error and no payment its life, and neither does the way back', async t => {
-    const own = ownerOf(t)
-    const fault = await startFaultStack(own)
-    const { stack, redis, directory } = fault
+    const { own, stack, redis, directory, traffic, status, assertAddsUp } = await startScene(t, { monitors: 1 })
     const copy = await anotherVersion(own)
-    const traffic = createTraffic(own, stack.url, 1)
     traffic.start(200)
     const goesOn = async () => {
       const acceptedCount = traffic.accepted.size
@@ -59,6 +54,12 @@ describe('an upgrade under load', { timeout: STUCK_AFTER_MS }, () => {
       await service.untilLogged('ready')
       return service
     }
+    /** Until HAProxy sends requests to the gateway of this name. */
+    const isUsed = (name: string) =>
+      eventually(`${name} accepts payments`, PATIENCE_MS, async () => {
+        const gateway = (await status()).gateways.find(({ label, isAlive }) => label === name && isAlive)
+        return (gateway?.acceptedPerSecond ?? 0) > 0
+      })
     const leave = async (service: ServiceProcess) => {
       service.kill('SIGTERM')
       assert.deepEqual(await service.exited, { code: 0, signal: null })
@@ -75,7 +76,7 @@ describe('an upgrade under load', { timeout: STUCK_AFTER_MS }, () => {
     for (const name of ['gateway-1', 'gateway-2']) {
       await stack.part(name).stop(PATIENCE_MS)
       gateways.push(await start('gateway', { LISTEN: `unix:${join(directory, `${name}.sock`)}`, NAME: name }))
-      await eventually('HAProxy sends requests to it', PATIENCE_MS, async () => (await acceptedBy(stack.url, name)) > 0)
+      await isUsed(name)
     }
     await goesOn()
     assert.equal((await libraries(redis)).length, 2)
@@ -90,23 +91,11 @@ describe('an upgrade under load', { timeout: STUCK_AFTER_MS }, () => {
     for (const [index, service] of gateways.entries()) {
       await leave(service)
       await stack.part(`gateway-${index + 1}`).start()
-      await eventually(
-        'HAProxy sends requests to it',
-        PATIENCE_MS,
-        async () => (await acceptedBy(stack.url, `gateway-${index + 1}`)) > 0
-      )
+      await isUsed(`gateway-${index + 1}`)
     }
     await goesOn()
     await traffic.stop()
     assert.deepEqual(traffic.errors, {})
-    await assertSettlesAndAddsUp(fault, traffic)
+    await assertAddsUp()
   })
 })
-
-/** Payments a second that the gateway of this name accepts, by the status. */
-async function acceptedBy(url: string, label: string): Promise<number> {
-  const { gateways } = (await (await fetch(`${url}/status`)).json()) as {
-    gateways: { label: string; isAlive: boolean; acceptedPerSecond: number }[]
-  }
-  return gateways.find(gateway => gateway.label === label && gateway.isAlive)?.acceptedPerSecond ?? 0
-}

@@ -1,23 +1,28 @@
-// Goal: one payment with an open outcome does not keep the audit from all the others, however long it stays open: all
-// is compared up to now but what is in flight, which is looked at one by one, and told. What could not be compared is
-// never called equal. Method: a whole stack whose worker waits for answers that never come; the audit as a process.
-// Where things change while it compares, it asks default through a front that changes them at that moment.
+// Goal: the audit objects to books that differ and to nothing else, and leaves its result for the status. A payment with
+// an open outcome does not keep it from all the others, however long it stays open: all is compared up to now but what
+// is in flight, which is looked at one by one, and told. What could not be compared is never called equal.
+// Method: the audit as a process, against a whole stack whose books are broken by hand and whose worker waits for
+// answers that never come. Where things change while it compares, it asks default through a front that changes them at
+// that moment.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { resolve } from 'node:path'
-import { after, describe, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
+import type { StatusBody } from '../../gateway/watching/status/render.ts'
 import { createFunctions } from '../../shared/redis/functions.ts'
+import { runOperatorCommand } from '../support/command.ts'
 import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { newPayment, newPayments, required } from '../support/payments.ts'
 import { startTestPipeline } from '../support/pipeline.ts'
 
-const pipeline = await startTestPipeline({ environment: { worker: { PROCESSOR_TIMEOUT_MS: '300000' } } })
-const { stack, redis, keys, admins } = pipeline
+const pipeline = await startTestPipeline({
+  environment: { worker: { PROCESSOR_TIMEOUT_MS: '300000' }, gateway: { PURGE: 'open' } }
+})
+const { stack, redis, keys, admins, pay, untilSettled } = pipeline
 
+type Sum = { requests: string; cents: string }
 type Found = {
   to: string
   isEqual: boolean
@@ -31,37 +36,11 @@ type Found = {
   ofCount?: number
   differences?: { correlationId: string; difference: string }[]
 }
-type Sum = { requests: string; cents: string }
 
-async function audit(
-  args: string[] = [],
-  environment: Record<string, string> = {}
-): Promise<{ code: number; output: string }> {
-  const env = {
-    PATH: process.env.PATH,
-    REDIS_URL: `unix:${stack.redisPath}`,
-    PROCESSOR_TOKEN: '123',
-    DEFAULT_PROCESSOR_URL: stack.processorUrls.default,
-    FALLBACK_PROCESSOR_URL: stack.processorUrls.fallback,
-    ...environment
-  }
-  return await new Promise(done => {
-    execFile(
-      process.execPath,
-      [resolve('processor-worker/commands/audit.ts'), ...args],
-      { env },
-      (error, stdout, stderr) => {
-        done({ code: typeof error?.code === 'number' ? error.code : 0, output: stdout + stderr })
-      }
-    )
-  })
-}
+const audit = (args: string[] = [], environment: Record<string, string> = {}) =>
+  runOperatorCommand(stack, 'audit', args, environment)
 
-async function findings(
-  expectedCode: number,
-  args: string[] = [],
-  environment: Record<string, string> = {}
-): Promise<Found> {
+async function findings(expectedCode: number, args: string[] = [], environment?: Record<string, string>) {
   const { code, output } = await audit(['--json', ...args], environment)
   assert.equal(code, expectedCode, output)
   return JSON.parse(output) as Found
@@ -73,20 +52,23 @@ const sums = ({ processors }: Found, name = 'default') => {
   return [ours, theirs, takenOff].map(({ requests }) => Number(requests))
 }
 
-async function book(url: string, correlationId: string, requestedAt: string): Promise<void> {
+async function book(name: 'default' | 'fallback', correlationId: string, requestedAt: string): Promise<void> {
   const body = JSON.stringify({ correlationId, amount: 19.9, requestedAt })
-  assert.equal(
-    (await fetch(`${url}/payments`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })).status,
-    200
-  )
+  const url = `${stack.processorUrls[name]}/payments`
+  const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+  assert.equal(answer.status, 200)
 }
+
+/** Adds to a total of default, in a year that no payment is of: the present one is never read whole. */
+const addToBooks = (measure: 'requests' | 'cents', by: number) =>
+  redis.hincrby(keys.totals('default', measure, ''), '1999', by)
 
 /** A payment that default takes and never answers for; with its entry and its record. */
 async function payOpen(isBooked: boolean) {
   const { correlationId, cents } = newPayment()
   const before = await redis.hkeys(keys.inFlight)
   await admins.default.setFaults([{ kind: 'silent', insert: isBooked, next: 1 }])
-  assert.equal((await pipeline.pay({ correlationId, cents })).status, 202)
+  assert.equal((await pay({ correlationId, cents })).status, 202)
   const entryId = await eventually('it is in flight', PATIENCE_MS, async () =>
     (await redis.hkeys(keys.inFlight)).find(id => !before.includes(id))
   )
@@ -95,20 +77,15 @@ async function payOpen(isBooked: boolean) {
   return { correlationId, entryId, record, requestedAt: record.split(' ')[1] ?? '' }
 }
 
-type Told = {
-  problems: string[]
-  audit: {
-    until: string
-    isEqual: boolean
-    notCompared: { count: number; oldestSeconds: number } | null
-    oneByOne: { compared: number; of: number } | null
-  } | null
-}
+type Told = StatusBody & { audit: NonNullable<StatusBody['audit']> }
 const toldOfAudit = ({ to }: Found) =>
   eventually('the status tells of this audit', PATIENCE_MS, async () => {
-    const told = JSON.parse((await pipeline.get('/status')).body) as Told
-    return told.audit?.until === to ? { problems: told.problems, audit: told.audit } : false
+    const told = JSON.parse((await pipeline.get('/status')).body) as StatusBody
+    return told.audit?.until === to && (told as Told)
   })
+const booksProblems = ({ problems }: StatusBody) => problems.filter(sentence => sentence.startsWith('The books'))
+
+const isSummary = (path: string) => path.startsWith('/admin/')
 
 /** Default, behind a front that does something before it passes on a request, or answers in its place. */
 async function frontOfDefault(before: (path: string) => Promise<number | undefined> | undefined) {
@@ -118,11 +95,9 @@ async function frontOfDefault(before: (path: string) => Promise<number | undefin
     asked.push(path)
     void (async () => {
       const status = await before(path)
-      const answer =
-        status === undefined
-          ? await fetch(stack.processorUrls.default + path, { headers: { 'x-rinha-token': '123' } })
-          : undefined
-      response.writeHead(answer?.status ?? status ?? 500).end(await answer?.text())
+      if (status !== undefined) return response.writeHead(status).end()
+      const answer = await fetch(stack.processorUrls.default + path, { headers: { 'x-rinha-token': '123' } })
+      return response.writeHead(answer.status).end(await answer.text())
     })()
   })
   server.listen(0, '127.0.0.1')
@@ -132,21 +107,104 @@ async function frontOfDefault(before: (path: string) => Promise<number | undefin
     server.close()
   })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  return {
-    environment: { DEFAULT_PROCESSOR_URL: url },
-    roundCount: () => asked.filter(path => path.startsWith('/admin/')).length
-  }
+  return { environment: { DEFAULT_PROCESSOR_URL: url }, roundCount: () => asked.filter(isSummary).length }
 }
-const isSummary = (path: string) => path.startsWith('/admin/')
 
-const booked = await payOpen(true)
-const absent = await payOpen(false)
-await Promise.all(newPayments(40).map(pipeline.pay))
-await eventually('all others are settled', PATIENCE_MS, async () => (await redis.xlen(keys.queue)) === 2)
-const settledAtMs = Date.now()
-await eventually('that was two seconds ago', PATIENCE_MS, () => Date.now() > settledAtMs + 2_100)
+describe('an audit', { timeout: STUCK_AFTER_MS }, () => {
+  // Everything up to now: its own default leaves out the last two seconds.
+  const upToNow = () => ['--to', new Date().toISOString()]
+  before(async () => {
+    for (const { status } of await Promise.all(newPayments(19).map(pay))) assert.equal(status, 202)
+    await pay(newPayment(4_190))
+    await untilSettled()
+  })
+
+  it('is content with equal books', async () => {
+    const { code, output } = await audit(['--deep', ...upToNow()])
+    assert.equal(code, 0, output)
+    assert.match(output, /default +20 +20 +0 +420\.00 +420\.00 +0\.00/)
+    assert.match(output, /20 of 20 payments compared one by one, 0 differ\n\nAll books agree\./)
+  })
+
+  it('objects to a cent too much in the totals', async () => {
+    await addToBooks('cents', 1)
+    const { code, output } = await audit(['--to', '9000-01-01T00:00:00.000Z'])
+    await addToBooks('cents', -1)
+    assert.equal(code, 1, output)
+    assert.match(output, /default +20 +20 +0 +420\.01 +420\.00 +0\.01/)
+  })
+
+  it('names a payment that is booked at both processors, if it looks at each', async () => {
+    const payment = newPayment()
+    await pay(payment)
+    await untilSettled()
+    await book('fallback', payment.correlationId, '2000-01-01T00:00:00.000Z')
+    const found = await findings(1, ['--deep', '--from', '2020-01-01T00:00:00.000Z', ...upToNow()])
+    assert.deepEqual(
+      [found.isEqual, found.differences],
+      [false, [{ correlationId: payment.correlationId, difference: 'booked at both processors' }]]
+    )
+    await admins.fallback.purge()
+  })
+
+  it('of everything leaves its result for the status until a purge, one of a range does not', async () => {
+    await redis.del(keys.audit)
+    await addToBooks('cents', 1)
+    await book('fallback', randomUUID(), '2000-01-01T00:00:00.000Z')
+    await findings(1, ['--from', '1990-01-01T00:00:00.000Z'])
+    assert.equal(await redis.exists(keys.audit), 0)
+    const differing = await toldOfAudit(await findings(1))
+    assert.match(
+      booksProblems(differing).join(),
+      /^The books differ .*ours minus those of default are 0 payments and 0\.01 and ours minus those of fallback are -1 payments and -19\.90/
+    )
+    const { kind, isEqual, differences } = differing.audit
+    const wanted = { default: { payments: 0, amount: 0.01 }, fallback: { payments: -1, amount: -19.9 } }
+    assert.deepEqual([kind, isEqual, differences], ['plain', false, wanted])
+
+    await addToBooks('cents', -1)
+    await audit(['--from', '2001-01-01T00:00:00.000Z'])
+    assert.equal(await redis.hget(keys.audit, 'default-cents'), '1')
+    await admins.fallback.purge()
+    const equal = await toldOfAudit(await findings(0, ['--deep']))
+    assert.deepEqual([equal.audit.kind, equal.audit.isEqual, booksProblems(equal)], ['deep', true, []])
+
+    await admins.default.purge()
+    assert.equal((await fetch(`${stack.url}/purge-payments`, { method: 'POST' })).status, 200)
+    assert.equal(await redis.exists(keys.audit), 0)
+    await eventually('the status forgets it', PATIENCE_MS, async () =>
+      (await pipeline.get('/status')).body.includes('"audit": null')
+    )
+  })
+
+  it('that can not ask says why and exits with 2', async () => {
+    const wrongToken = await audit([], { PROCESSOR_TOKEN: 'wrong' })
+    assert.equal(wrongToken.code, 2)
+    assert.match(wrongToken.output, /401.*PROCESSOR_TOKEN/)
+    const noRedis = await audit([], { REDIS_URL: 'unix:/nowhere/nothing.sock' })
+    assert.equal(noRedis.code, 2)
+    assert.match(noRedis.output, /Redis at unix:.*nothing\.sock did not answer/)
+    assert.equal((await audit(['--from', 'yesterday'])).code, 2)
+    assert.match((await audit(['--help'])).output, /--deep/)
+  })
+})
 
 describe('an audit with payments in flight', { timeout: STUCK_AFTER_MS }, () => {
+  type Open = Awaited<ReturnType<typeof payOpen>>
+  let booked: Open
+  let absent: Open
+  let settledAtMs: number
+  before(async () => {
+    await admins.default.purge()
+    await fetch(`${stack.url}/purge-payments`, { method: 'POST' })
+    booked = await payOpen(true)
+    absent = await payOpen(false)
+    await Promise.all(newPayments(40).map(pay))
+    await eventually('all others are settled', PATIENCE_MS, async () => (await redis.xlen(keys.queue)) === 2)
+    settledAtMs = Date.now()
+    await eventually('that was two seconds ago', PATIENCE_MS, () => Date.now() > settledAtMs + 2_100)
+  })
+
   it('compares all others, up to now, and tells what it did not compare', async () => {
     const found = await findings(0)
     assert.deepEqual(sums(found), [40, 40, 1])
@@ -167,15 +225,12 @@ describe('an audit with payments in flight', { timeout: STUCK_AFTER_MS }, () => 
       /^The books agree in all that was compared; 2 payments in flight were not: the oldest was sent at .*, \d+ s ago\.$/m
     )
     assert.doesNotMatch(output, /All books agree/)
-    const { audit: told, problems } = await toldOfAudit(await findings(0))
-    assert.deepEqual(
-      [told.isEqual, told.notCompared?.count, problems.filter(sentence => sentence.startsWith('The books'))],
-      [true, 2, []]
-    )
+    const told = await toldOfAudit(await findings(0))
+    assert.deepEqual([told.audit.isEqual, told.audit.notCompared?.count, booksProblems(told)], [true, 2, []])
   })
 
   it('finds a difference of today, after what is in flight', async () => {
-    await book(stack.processorUrls.fallback, randomUUID(), new Date(settledAtMs).toISOString())
+    await book('fallback', randomUUID(), new Date(settledAtMs).toISOString())
     const found = await findings(1)
     assert.deepEqual(sums(found, 'fallback'), [0, 1, 0])
     assert.match((await audit()).output, /^THE BOOKS DIFFER in what was compared; 2 payments in flight were not/m)
@@ -205,15 +260,11 @@ describe('an audit with payments in flight', { timeout: STUCK_AFTER_MS }, () => 
     await redis.hset(keys.inFlight, absent.entryId, absent.record.replace(absent.requestedAt, longAgo))
     const found = await findings(3)
     assert.deepEqual([sums(found), found.notCompared.oldestSentAt], [[40, 40, 1], longAgo])
-    const { audit: told, problems } = await toldOfAudit(found)
-    assert(told.isEqual && Math.round(told.notCompared?.oldestSeconds ?? 0) >= 120)
-    assert(
-      problems.some(sentence =>
-        /^The books agree in all that was compared by the audit of .*: it left out 2 payments in flight, the oldest for 2 min by then\./.test(
-          sentence
-        )
-      ),
-      problems.join('\n')
+    const told = await toldOfAudit(found)
+    assert(told.audit.isEqual && Math.round(told.audit.notCompared?.oldestSeconds ?? 0) >= 120)
+    assert.match(
+      booksProblems(told).join('\n'),
+      /^The books agree in all that was compared by the audit of .*: it left out 2 payments in flight, the oldest for 2 min by then\./m
     )
     await redis.hset(keys.inFlight, absent.entryId, absent.record)
   })
@@ -233,7 +284,7 @@ describe('an audit with payments in flight', { timeout: STUCK_AFTER_MS }, () => 
   })
 
   it('objects to one that the other processor has booked', async () => {
-    await book(stack.processorUrls.fallback, absent.correlationId, '2000-01-01T00:00:00.000Z')
+    await book('fallback', absent.correlationId, '2000-01-01T00:00:00.000Z')
     const found = await findings(1, ['--from', '2020-01-01T00:00:00.000Z'])
     assert.deepEqual(found.differences, [
       { correlationId: absent.correlationId, difference: 'in flight at default, booked at fallback' }
@@ -254,9 +305,9 @@ describe('an audit with payments in flight', { timeout: STUCK_AFTER_MS }, () => 
     assert.deepEqual(sums(found), [40, 40, 1])
     assert(found.notCompared.each.some(each => each.found === 'no clear answer from default'))
     // The payment may explain a payment more at default, but not a cent.
-    await redis.hincrby(keys.totals('default', 'cents', ''), '1999', 1)
+    await addToBooks('cents', 1)
     assert.deepEqual(sums(await findings(1, [], front.environment)), [40, 41, 0])
-    await redis.hincrby(keys.totals('default', 'cents', ''), '1999', -1)
+    await addToBooks('cents', -1)
   })
 
   it('starts over where one is booked while it compares', async () => {
@@ -264,7 +315,7 @@ describe('an audit with payments in flight', { timeout: STUCK_AFTER_MS }, () => 
     const front = await frontOfDefault(async path => {
       if (!isSummary(path) || isBooked) return undefined
       isBooked = true
-      await book(stack.processorUrls.default, absent.correlationId, absent.requestedAt)
+      await book('default', absent.correlationId, absent.requestedAt)
       return undefined
     })
     assert.deepEqual(sums(await findings(0, [], front.environment)), [40, 40, 2])
@@ -284,7 +335,7 @@ describe('an audit with payments in flight', { timeout: STUCK_AFTER_MS }, () => 
         payments: [late]
       } = await functions.take('late', { processor: 'default', requestedAtMs: settledAtMs }, 1)
       const { correlationId } = required(late)
-      await book(stack.processorUrls.default, correlationId, new Date(settledAtMs).toISOString())
+      await book('default', correlationId, new Date(settledAtMs).toISOString())
       await functions.settle('default', [required(late)])
       return undefined
     })
@@ -297,9 +348,9 @@ describe('an audit with payments in flight', { timeout: STUCK_AFTER_MS }, () => 
   })
 
   it('gives up where our books lose payments meanwhile, as by a purge', async () => {
-    await redis.hincrby(keys.totals('default', 'requests', ''), '1999', 1)
+    await addToBooks('requests', 1)
     const front = await frontOfDefault(async path => {
-      if (isSummary(path)) await redis.hincrby(keys.totals('default', 'requests', ''), '1999', -1)
+      if (isSummary(path)) await addToBooks('requests', -1)
       return undefined
     })
     const { code, output } = await audit([], front.environment)

@@ -10,6 +10,7 @@ import { createLog } from '../../shared/log.ts'
 import { PROCESSOR_NAMES } from '../../shared/payment.ts'
 import { connectRedis } from '../../shared/redis/connect.ts'
 import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
+import { whileFrozen } from '../support/frozen-redis.ts'
 import { says, startHealthServer, type HealthServer } from '../support/health-server.ts'
 import { required } from '../support/payments.ts'
 import { startTestRedis } from '../support/redis.ts'
@@ -29,6 +30,7 @@ const WINDOW_MS = 5_000
 /** Each poll but the first: the period, a poll that hangs, and as much again for a busy machine. */
 const NEXT_POLL_MS = 20_000
 
+type Answer = Parameters<HealthServer['answer']>[0]
 type World = {
   redis: Redis
   processors: { default: HealthServer; fallback: HealthServer }
@@ -38,12 +40,14 @@ type World = {
   /** Returns once both processors were asked so many times. */
   untilPolled: (count: number) => Promise<void>
   preferred: () => Promise<string | null>
+  untilPreferred: (name: string, timeoutMs?: number) => Promise<unknown>
 }
 
 async function startWorld(environment: Record<string, string> = {}): Promise<World> {
   const { redis, url } = await startTestRedis()
   const processors = { default: await startHealthServer(), fallback: await startHealthServer() }
   const told: string[] = []
+  const preferred = () => redis.get(keys.preferredProcessor)
   const subscriber = await connectRedis(url, 'subscriber', null, createLog('test', 'silent'))
   after(() => {
     subscriber.disconnect()
@@ -65,12 +69,12 @@ async function startWorld(environment: Record<string, string> = {}): Promise<Wor
         ...environment
       }),
     async untilPolled(count) {
-      const counts = () => PROCESSOR_NAMES.map(name => processors[name].arrivalsMs.length)
-      await eventually(`${count} polls`, PATIENCE_MS + count * NEXT_POLL_MS, () =>
-        counts().every(each => each >= count)
-      )
+      const isPolled = () => PROCESSOR_NAMES.every(name => processors[name].arrivalsMs.length >= count)
+      await eventually(`${count} polls`, PATIENCE_MS + count * NEXT_POLL_MS, isPolled)
     },
-    preferred: () => redis.get(keys.preferredProcessor)
+    preferred,
+    untilPreferred: (name, timeoutMs = PATIENCE_MS) =>
+      eventually(`${name} is preferred`, timeoutMs, async () => (await preferred()) === name)
   }
 }
 
@@ -85,8 +89,11 @@ function assertNeverTooEarly({ processors }: World): void {
   }
 }
 
-type Trouble = [what: string, answer: Parameters<HealthServer['answer']>[0]]
-
+const late =
+  (answer: Answer): Answer =>
+  response => {
+    setTimeout(answer, ANSWER_LATE_MS, response)
+  }
 const troublesOf = (monitor: ServiceProcess) => monitor.log().filter(({ msg }) => msg === 'health poll in trouble')
 const isActive = (monitor: ServiceProcess) => monitor.log().some(({ msg }) => msg.startsWith('active'))
 
@@ -94,14 +101,11 @@ describe('health monitor', { concurrency: 16, timeout: STUCK_AFTER_MS }, () => {
   it('one of two polls; after its SIGKILL the other takes over, tells nothing untrue, and asks nobody too early', async () => {
     const world = await startWorld()
     // Default says that it fails only after a while: until then a newcomer knows nothing of it.
-    const failing = says.health(true)
-    world.processors.default.answer(response => {
-      setTimeout(failing, ANSWER_LATE_MS, response)
-    })
+    world.processors.default.answer(late(says.health(true)))
     const monitors = [world.startMonitor(), world.startMonitor()]
     await Promise.all(monitors.map(monitor => monitor.untilLogged('ready')))
     await world.untilPolled(2)
-    await eventually('fallback is preferred', PATIENCE_MS, async () => (await world.preferred()) === 'fallback')
+    await world.untilPreferred('fallback')
     const [active, ...others] = monitors.filter(isActive)
     assert.deepEqual(others, [])
     const first = required(active)
@@ -125,11 +129,7 @@ describe('health monitor', { concurrency: 16, timeout: STUCK_AFTER_MS }, () => {
   it('restarts in quick order never ask a processor twice within 5 s', async () => {
     const world = await startWorld()
     // The first one ends in the middle of its poll.
-    const well = says.health(false)
-    for (const name of PROCESSOR_NAMES)
-      world.processors[name].answer(response => {
-        setTimeout(well, ANSWER_LATE_MS, response)
-      })
+    for (const name of PROCESSOR_NAMES) world.processors[name].answer(late(says.health(false)))
     for (const signal of ['SIGKILL', 'SIGTERM', 'SIGKILL', 'SIGTERM'] as const) {
       const monitor = world.startMonitor()
       await monitor.untilLogged('active: polling the processors')
@@ -174,11 +174,7 @@ describe('health monitor', { concurrency: 16, timeout: STUCK_AFTER_MS }, () => {
         const checkedAtMs = Date.parse(required(known.checkedAt))
         assert(checkedAtMs >= startedAt && checkedAtMs <= Date.now())
       }
-      await eventually(
-        `${step.preferred} is published`,
-        PERIOD_MS,
-        async () => (await world.preferred()) === step.preferred
-      )
+      await world.untilPreferred(step.preferred, PERIOD_MS)
       await eventually('the workers are told', PERIOD_MS, () => world.told.at(-1) === step.preferred)
     }
     assertNeverTooEarly(world)
@@ -187,37 +183,25 @@ describe('health monitor', { concurrency: 16, timeout: STUCK_AFTER_MS }, () => {
     monitor.kill('SIGKILL')
     const published = [keys.preferredProcessor, keys.health('default'), keys.health('fallback')]
     assert.equal(await world.redis.exists(...published), 3)
-    await eventually(
-      'nothing is published',
-      EXPIRES_MS + BUSY_MS,
-      async () => (await world.redis.exists(...published, keys.healthMonitor)) === 0
-    )
+    const publishedCount = () => world.redis.exists(...published, keys.healthMonitor)
+    await eventually('nothing is published', EXPIRES_MS + BUSY_MS, async () => (await publishedCount()) === 0)
   })
 
+  const troubles = Object.entries<Answer>({
+    hangs: says.nothing,
+    'answers bytes that are no HTTP': says.garbage,
+    'hangs in the middle': says.half,
+    'hangs up': says.hangUp,
+    'answers 500': says.status(500),
+    'answers no JSON': says.text('all is well'),
+    'answers null': says.text('null'),
+    'answers other types': says.text('{"failing":"false","minResponseTime":"0"}'),
+    'answers a delay below 0': says.health(false, -1),
+    'answers a megabyte': says.text(' '.repeat(1_000_000))
+  })
   // Two at a time, one at each processor.
-  const troubles: [Trouble, Trouble][] = [
-    [
-      ['hangs', says.nothing],
-      ['answers bytes that are no HTTP', says.garbage]
-    ],
-    [
-      ['hangs in the middle', says.half],
-      ['hangs up', says.hangUp]
-    ],
-    [
-      ['answers 500', says.status(500)],
-      ['answers no JSON', says.text('all is well')]
-    ],
-    [
-      ['answers null', says.text('null')],
-      ['answers other types', says.text('{"failing":"false","minResponseTime":"0"}')]
-    ],
-    [
-      ['answers a delay below 0', says.health(false, -1)],
-      ['answers a megabyte', says.text(' '.repeat(1_000_000))]
-    ]
-  ]
-  for (const [[what, answer], [otherWhat, otherAnswer]] of troubles) {
+  while (troubles.length > 0) {
+    const [[what, answer], [otherWhat, otherAnswer]] = [required(troubles.shift()), required(troubles.shift())]
     it(`a processor that ${what}, and one that ${otherWhat}, count as failing and are logged once`, async () => {
       const world = await startWorld()
       world.processors.default.answer(answer)
@@ -233,7 +217,7 @@ describe('health monitor', { concurrency: 16, timeout: STUCK_AFTER_MS }, () => {
       if (what !== 'hangs') return
       world.processors.default.answer(says.health(false))
       await monitor.untilLogged('health poll works again')
-      await eventually('default is preferred again', PATIENCE_MS, async () => (await world.preferred()) === 'default')
+      await world.untilPreferred('default')
     })
   }
 
@@ -241,7 +225,7 @@ describe('health monitor', { concurrency: 16, timeout: STUCK_AFTER_MS }, () => {
     const world = await startWorld()
     world.processors.default.answer(says.health(true, 7))
     const monitor = world.startMonitor()
-    await eventually('fallback is preferred', PATIENCE_MS, async () => (await world.preferred()) === 'fallback')
+    await world.untilPreferred('fallback')
     world.processors.default.answer(says.status(429))
     await world.untilPolled(3)
     await monitor.untilLogged('health poll in trouble')
@@ -255,14 +239,7 @@ describe('health monitor', { concurrency: 16, timeout: STUCK_AFTER_MS }, () => {
     const world = await startWorld()
     const monitor = world.startMonitor()
     await world.untilPolled(1)
-    const info = await world.redis.info('server')
-    const redisPid = Number(required(/process_id:(\d+)/.exec(info)?.[1]))
-    process.kill(redisPid, 'SIGSTOP')
-    try {
-      await monitor.untilLogged('Redis lost')
-    } finally {
-      process.kill(redisPid, 'SIGCONT')
-    }
+    await whileFrozen(world.redis, () => monitor.untilLogged('Redis lost'))
     await monitor.untilLogged('Redis back')
     await world.untilPolled(2)
     assertNeverTooEarly(world)

@@ -8,13 +8,14 @@ import { join, resolve } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { Part } from '../../compose/local/part.ts'
 import { findFreePort } from '../../compose/local/ports.ts'
+import { httpAnswers } from '../../compose/local/readiness.ts'
 import { renderAuditResult } from '../../shared/watching/audit-result.ts'
 import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
+import { startGateway } from '../support/gateway.ts'
 import { alertQueries, panelQueries, selectorsOf } from '../support/monitoring.ts'
 import { newPayment, newPayments } from '../support/payments.ts'
 import { startTestPipeline } from '../support/pipeline.ts'
 import { promtool } from '../support/promtool.ts'
-import { startService } from '../support/service.ts'
 
 const OURS = ['gateway-1', 'gateway-2', 'worker-1', 'monitor-1']
 const metricsPorts = Object.fromEntries(
@@ -48,92 +49,90 @@ function labelsOf(sample: string): Record<string, string> {
 
 const samples = async (part: string) => samplesOf(await scrape(part))
 
-/** The sum of a sample over several processes. */
-async function sumOf(parts: readonly string[], name: string): Promise<number> {
-  const all = await Promise.all(parts.map(samples))
-  return all.reduce((sum, each) => sum + (each.get(name) ?? NaN), 0)
-}
-
 const GATEWAYS = ['gateway-1', 'gateway-2']
+
+/** What the parts tell of these samples, added up; NaN for what one of them does not tell. */
+async function sumsOf(parts: readonly string[], names: readonly string[]): Promise<Record<string, number>> {
+  const all = await Promise.all(parts.map(samples))
+  const sum = (name: string) => all.reduce((total, each) => total + (each.get(name) ?? NaN), 0)
+  return Object.fromEntries(names.map(name => [name, sum(name)]))
+}
+const assertTold = async (parts: readonly string[], wanted: Record<string, number>) => {
+  assert.deepEqual(await sumsOf(parts, Object.keys(wanted)), wanted)
+}
+/** For what a process tells of others, of which it learns sooner or later. */
+const untilTold = (part: string, wanted: Record<string, number>) =>
+  eventually(`${part} tells ${JSON.stringify(wanted)}`, PATIENCE_MS, async () => {
+    await assertTold([part], wanted)
+    return true
+  })
 
 describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
   it('counts what happened', async () => {
-    const { default: processor } = pipeline.admins
+    const { default: processor, fallback } = pipeline.admins
     await Promise.all(newPayments(40).map(pipeline.pay))
     await pipeline.untilSettled()
     const duplicate = newPayment()
     for (let times = 0; times < 3; times++) await pipeline.pay(duplicate)
-    await fetch(`${pipeline.stack.url}/payments`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: '{}'
-    })
+    const headers = { 'content-type': 'application/json' }
+    await fetch(`${pipeline.stack.url}/payments`, { method: 'POST', headers, body: '{}' })
     await processor.setFaults([
       { kind: 'status', status: 429, next: 2 },
       { kind: 'status', status: 400, next: 1 }
     ])
-    await pipeline.admins.fallback.setFaults([{ kind: 'status', status: 400, next: 1 }])
+    await fallback.setFaults([{ kind: 'status', status: 400, next: 1 }])
     await Promise.all(newPayments(5).map(pipeline.pay))
     await pipeline.untilSettled()
 
-    for (const [outcome, count] of Object.entries({
-      accepted: 46,
-      duplicate: 2,
-      invalid: 1,
-      conflict: 0,
-      refused: 0
-    })) {
-      assert.equal(await sumOf(GATEWAYS, `payments_received_total{outcome="${outcome}"}`), count, outcome)
-    }
-    assert.equal(await sumOf(GATEWAYS, 'payment_accept_duration_seconds_count'), 48)
-    const worker = await samples('worker-1')
-    for (const [status, count] of Object.entries({
-      booked: 45,
-      'not-booked': 2,
-      rejected: 1,
-      'already-booked': 0,
-      unknown: 0
-    })) {
-      assert.equal(worker.get(`payment_requests_total{processor="default",status="${status}"}`), count, status)
-    }
-    assert.equal(worker.get('payment_duration_seconds_count{processor="default"}'), 48)
-    assert.equal(worker.get('payment_duration_seconds_bucket{le="+Inf",processor="default"}'), 48)
-    assert.equal(worker.get('payments_counted_total{processor="default"}'), 45)
-    assert.equal(worker.get('payment_breaker_state{processor="default",state="CLOSED"}'), 1)
-    assert((worker.get('active_connections{peer="default"}') ?? 0) > 0)
+    await assertTold(GATEWAYS, {
+      'payments_received_total{outcome="accepted"}': 46,
+      'payments_received_total{outcome="duplicate"}': 2,
+      'payments_received_total{outcome="invalid"}': 1,
+      'payments_received_total{outcome="conflict"}': 0,
+      'payments_received_total{outcome="refused"}': 0,
+      payment_accept_duration_seconds_count: 48
+    })
+    await assertTold(['worker-1'], {
+      'payment_requests_total{processor="default",status="booked"}': 45,
+      'payment_requests_total{processor="default",status="not-booked"}': 2,
+      'payment_requests_total{processor="default",status="rejected"}': 1,
+      'payment_requests_total{processor="default",status="already-booked"}': 0,
+      'payment_requests_total{processor="default",status="unknown"}': 0,
+      'payment_duration_seconds_count{processor="default"}': 48,
+      'payment_duration_seconds_bucket{le="+Inf",processor="default"}': 48,
+      'payments_counted_total{processor="default"}': 45,
+      'payment_breaker_state{processor="default",state="CLOSED"}': 1
+    })
+    assert(((await samples('worker-1')).get('active_connections{peer="default"}') ?? 0) > 0)
     for (const part of OURS) {
-      const process = await samples(part)
-      assert(
-        (process.get('process_cpu_seconds_total') ?? 0) > 0 &&
-          (process.get('process_resident_memory_bytes') ?? 0) > 1e7,
-        part
-      )
-      assert((process.get('nodejs_eventloop_lag_p99_seconds') ?? -1) >= 0, part)
+      const told = await samples(part)
+      const [cpu = 0, memory = 0, lag = -1] = [
+        'process_cpu_seconds_total',
+        'process_resident_memory_bytes',
+        'nodejs_eventloop_lag_p99_seconds'
+      ].map(name => told.get(name))
+      assert(cpu > 0 && memory > 1e7 && lag >= 0, `${part}: ${cpu}, ${memory}, ${lag}`)
     }
   })
 
   it('tells the figures of the whole system at each gateway', async () => {
-    for (const part of GATEWAYS) {
-      await eventually(`${part} tells all of it`, PATIENCE_MS, async () => {
-        const system = await samples(part)
-        return (
-          system.get('payments_settled_total{processor="default"}') === 45 &&
-          system.get('payment_dead_letters') === 1 &&
-          system.get('payments_settled_cents_total{processor="default"}') === 45 * 1_990 &&
-          system.get('payment_redis_up') === 1 &&
-          system.get('payment_queue_length') === 0 &&
-          system.get('payment_queue_oldest_age_seconds') === 0 &&
-          system.get('payments_in_flight') === 0 &&
-          system.get('payment_workers_alive') === 1 &&
-          system.get('payment_gateways_alive') === 2 &&
-          system.get('payment_health_polled') === 1 &&
-          system.get('payment_processor_up{processor="default"}') === 1 &&
-          system.get('payment_processor_said_to_fail{processor="fallback"}') === 0 &&
-          system.get('payment_processor_breakers{processor="default",state="CLOSED"}') === 1 &&
-          system.get('payment_problems') === 1
-        )
+    for (const part of GATEWAYS)
+      await untilTold(part, {
+        'payments_settled_total{processor="default"}': 45,
+        payment_dead_letters: 1,
+        'payments_settled_cents_total{processor="default"}': 45 * 1_990,
+        payment_redis_up: 1,
+        payment_queue_length: 0,
+        payment_queue_oldest_age_seconds: 0,
+        payments_in_flight: 0,
+        payment_workers_alive: 1,
+        payment_gateways_alive: 2,
+        payment_health_polled: 1,
+        'payment_processor_up{processor="default"}': 1,
+        'payment_processor_said_to_fail{processor="fallback"}': 0,
+        'payment_processor_breakers{processor="default",state="CLOSED"}': 1,
+        payment_problems: 1
       })
-    }
   })
 
   it("tells what of Redis's memory each part takes, all of it together", async () => {
@@ -150,13 +149,11 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
 
   it('counts polls of health that fail', async () => {
     await pipeline.admins.fallback.setFailing(true)
-    await eventually(
-      'a poll that told so is counted',
-      PATIENCE_MS,
-      async () => (await samples('monitor-1')).get('health_check_failures_total{processor="fallback"}') === 1
-    )
-    assert.equal((await samples('monitor-1')).get('health_check_failures_total{processor="default"}'), 0)
-    assert.equal((await samples('monitor-1')).get('health_monitor_active'), 1)
+    await untilTold('monitor-1', {
+      'health_check_failures_total{processor="fallback"}': 1,
+      'health_check_failures_total{processor="default"}': 0,
+      health_monitor_active: 1
+    })
   })
 
   it("tells HAProxy's own, and nothing but metrics there", async () => {
@@ -169,13 +166,10 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
     const folder = await mkdtemp(join(tmpdir(), 'metrics-'))
     after(() => rm(folder, { recursive: true, force: true }))
     const socket = join(folder, 'metrics-gateway-3.sock')
-    const gateway = startService('gateway', {
-      REDIS_URL: `unix:${pipeline.stack.redisPath}`,
-      LISTEN: `unix:${join(folder, 'gateway-3.sock')}`,
+    const gateway = await startGateway(`unix:${pipeline.stack.redisPath}`, {
       METRICS_LISTEN: `unix:${socket}`,
       NAME: 'gateway-3'
     })
-    await gateway.untilLogged('ready')
     const [port, metricsPort] = [await findFreePort(), await findFreePort()]
     const ask = async (path: string) => {
       const response = await fetch(`http://127.0.0.1:${metricsPort}${path}`)
@@ -190,29 +184,25 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
       environment: {
         PATH: process.env.PATH ?? '',
         BIND: `127.0.0.1:${port}`,
-        GATEWAY_1: `unix@${join(folder, 'gateway-3.sock')}`,
+        GATEWAY_1: `unix@${gateway.socketPath}`,
         METRICS_BIND: `127.0.0.1:${metricsPort}`,
         METRICS_GATEWAY_1: `unix@${socket}`,
         METRICS_PROCESSOR_WORKER: `127.0.0.1:${metricsPorts['worker-1']}`,
         METRICS_HEALTH_MONITOR: `unix@${folder}/nobody.sock`
       },
       stopSignal: 'SIGTERM',
-      isReady: () =>
-        ask('/metrics').then(
-          () => true,
-          () => false
-        ),
+      isReady: () => httpAnswers(`http://127.0.0.1:${metricsPort}/metrics`),
       readyTimeoutMs: PATIENCE_MS
     })
     after(() => door.stop())
     await door.start()
 
-    assert.match((await ask('/metrics')).text, /^haproxy_frontend_status{proxy="metrics",state="UP"} 1$/m)
-    assert.match((await ask('/metrics/gateway-1')).text, /^payment_accept_duration_seconds_count 0$/m)
-    assert.match(
-      (await ask('/metrics/processor-worker')).text,
-      /^payment_duration_seconds_count{processor="default"} \d+$/m
-    )
+    for (const [path, sample] of [
+      ['/metrics', /^haproxy_frontend_status{proxy="metrics",state="UP"} 1$/m],
+      ['/metrics/gateway-1', /^payment_accept_duration_seconds_count 0$/m],
+      ['/metrics/processor-worker', /^payment_duration_seconds_count{processor="default"} \d+$/m]
+    ] as const)
+      assert.match((await ask(path)).text, sample)
     assert.equal((await ask('/metrics/health-monitor')).status, 503)
     for (const path of ['/metrics/gateway-2', '/metrics/clients', '/metrics/', '/', '/status', '/payments-summary'])
       assert.equal((await ask(path)).status, 404, path)
@@ -237,22 +227,17 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
         oneByOne: { compared: 40, of: 60 }
       })
     )
-    await eventually('it is told', PATIENCE_MS, async () => {
-      const system = await samples('gateway-1')
-      return (
-        system.get('payment_books_difference_payments{processor="fallback"}') === -1 &&
-        system.get('payment_books_difference_cents{processor="fallback"}') === -5 &&
-        system.get('payment_audit_not_compared_payments') === 2 &&
-        Math.round(system.get('payment_audit_not_compared_oldest_age_seconds') ?? 0) === 120 &&
-        system.get('payment_audit_differing_payments') === 1 &&
-        (system.get('payment_audit_timestamp_seconds') ?? 0) > 1.7e9
-      )
+    await untilTold('gateway-1', {
+      'payment_books_difference_payments{processor="fallback"}': -1,
+      'payment_books_difference_cents{processor="fallback"}': -5,
+      payment_audit_not_compared_payments: 2,
+      payment_audit_differing_payments: 1
     })
+    const system = await samples('gateway-1')
+    assert.equal(Math.round(system.get('payment_audit_not_compared_oldest_age_seconds') ?? 0), 120)
+    assert((system.get('payment_audit_timestamp_seconds') ?? 0) > 1.7e9)
     const text = (await Promise.all(['haproxy', ...OURS].map(scrape))).join('\n')
-    const told = [...samplesOf(text).keys()].map(sample => ({
-      name: sample.split('{')[0] ?? '',
-      labels: labelsOf(sample)
-    }))
+    const told = [...samplesOf(text).keys()].map(sample => ({ name: sample.split('{')[0], labels: labelsOf(sample) }))
     // What Prometheus adds, and what there is only under a CPU quota or with a limit of Redis's memory.
     const others = /^(up|ALERTS)$/
     const sometimes = /^(cgroup_cpu_\w+|payment_redis_memory_max_bytes)$/
@@ -264,47 +249,31 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
         ({ name, labels: given }) =>
           name === metric && Object.entries(labels).every(([label, wanted]) => wanted.test(given[label] ?? ''))
       )
-      assert(
-        isTold || (sometimes.test(metric) && text.includes(`# TYPE ${metric} `)),
-        `${metric} ${Object.entries(labels).join(' ')}`
-      )
+      const isKnown = sometimes.test(metric) && text.includes(`# TYPE ${metric} `)
+      assert(isTold || isKnown, `${metric} ${Object.entries(labels).join(' ')}`)
     }
   })
 
   it('is nowhere else: not where clients connect, and no other path or method there', async () => {
     assert.equal((await pipeline.get('/metrics')).status, 404)
     const worker = `http://127.0.0.1:${metricsPorts['worker-1']}`
-    assert.deepEqual(
-      [(await fetch(`${worker}/status`)).status, (await fetch(`${worker}/metrics`, { method: 'POST' })).status],
-      [404, 405]
-    )
+    assert.equal((await fetch(`${worker}/status`)).status, 404)
+    assert.equal((await fetch(`${worker}/metrics`, { method: 'POST' })).status, 405)
   })
 
   it('leaves out what only Redis knows while Redis is away', async () => {
     const redis = pipeline.stack.part('redis')
     redis.kill('SIGSTOP')
     try {
-      await eventually(
-        'it is noticed',
-        PATIENCE_MS,
-        async () => (await samples('gateway-1')).get('payment_redis_up') === 0
-      )
+      await untilTold('gateway-1', { payment_redis_up: 0 })
       const without = await samples('gateway-1')
-      for (const name of [
-        'payment_queue_length',
-        'payments_settled_total{processor="default"}',
-        'payment_workers_alive'
-      ])
-        assert(!without.has(name), name)
+      const fromRedis = ['payment_queue_length', 'payments_settled_total{processor="default"}', 'payment_workers_alive']
+      for (const name of fromRedis) assert(!without.has(name), name)
       assert(without.has('payments_received_total{outcome="accepted"}'))
     } finally {
       redis.kill('SIGCONT')
     }
-    await eventually(
-      'they are back',
-      PATIENCE_MS,
-      async () => (await samples('gateway-1')).get('payment_queue_length') === 0
-    )
+    await untilTold('gateway-1', { payment_queue_length: 0 })
   })
 
   for (const part of OURS) {

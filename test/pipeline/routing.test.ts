@@ -2,7 +2,7 @@
 // whatever the processors do; and a processor in trouble is not stormed.
 // Method: the pipeline behind HAProxy with the models as processors. Their own counts of attempts and bookings are what
 // is compared; each test begins with empty queues and both processors well. What default gets as long as it can take it
-// is in default-first.test.ts.
+// is in default-first.test.ts, what becomes of a payment whose outcome is unknown in test/faults/processor.test.ts.
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -14,13 +14,12 @@ import { startTestPipeline } from '../support/pipeline.ts'
 
 const FALLBACK_AFTER_MS = 1_500
 const BREAKER_OPEN_MS = 100
-// No answer that a test wants takes so long, on no machine; the tests in which a processor stays silent wait for it.
+// No answer that a test wants takes so long, on no machine.
 const PROCESSOR_TIMEOUT_MS = 6_000
 const pipeline = await startTestPipeline({
   // The monitor's word would add probes to those that are counted here; test/pipeline/health-monitor.test.ts has it.
   monitors: 0,
   environment: {
-    processor: { FRONT: 'on' },
     worker: {
       FALLBACK_AFTER_MS: String(FALLBACK_AFTER_MS),
       BREAKER_OPEN_MS: String(BREAKER_OPEN_MS),
@@ -33,14 +32,9 @@ const both = [admins.default, admins.fallback]
 
 beforeEach(async () => {
   for (const admin of both) await admin.setFailing(false)
-  for (const admin of both) await admin.setDelay(0)
-  for (const admin of both) await admin.setFaults()
   await untilDefaultIsUsed()
 })
 afterEach(async () => {
-  // Where a test that has failed may have left them.
-  stack.part('worker-1').kill('SIGCONT')
-  for (const admin of both) await admin.setHolding(false)
   await pipeline.untilSettled()
   await assertBooksEqual(pipeline)
 })
@@ -150,48 +144,7 @@ test('a payment that default has already is counted once, at the time that is st
   })
 })
 
-const UNKNOWN = (['reset', 'garbage', 'cut', 'silent'] as const).flatMap(kind => [
-  { kind, insert: true },
-  { kind, insert: false }
-])
-
-for (const fault of UNKNOWN) {
-  const isStored = fault.insert
-  const what = `${fault.kind}, ${isStored ? 'stored' : 'not stored'}`
-  test(`unknown outcome (${what}): the payment stays with its processor, booked once`, async () => {
-    const since = await countFromNow(pipeline)
-    await admins.default.setFaults([{ ...fault, next: 1 }])
-    const payment = newPayment()
-    await admins.default.setHolding(true)
-    await pay([payment])
-    await admins.default.until(({ running }) => running === 1)
-    // The worker is paused until default refuses everything, so that no second attempt gets through.
-    stack.part('worker-1').kill('SIGSTOP')
-    await admins.default.setHolding(false)
-    await eventually('the fault has happened', PATIENCE_MS, async () => (await admins.default.faultsFired())[0] === 1)
-    await admins.default.setFailing(true)
-    stack.part('worker-1').kill('SIGCONT')
-    // If it is there, asking is enough. If not, an attempt that is refused shows that the worker has noticed.
-    if (!isStored) await eventually('it was sent again', PATIENCE_MS, async () => (await since('default')).attempts > 1)
-
-    // A younger payment that is free to go elsewhere does so; the one in question would have gone first, had it been
-    // let go.
-    const witness = newPayment()
-    await pay([witness])
-    await eventually('fallback is used', PATIENCE_MS, async () => (await whereaboutsOf(witness)).status === 'settled')
-    assert.deepEqual(await since('fallback'), { bookings: 1, attempts: 1 })
-    assert.equal((await whereaboutsOf(witness)).processor, 'fallback')
-
-    await admins.default.setFailing(false)
-    await pipeline.untilSettled()
-    assert.equal((await since('default')).bookings, 1)
-    assert.equal((await since('fallback')).attempts, 1)
-    const { status, processor } = await whereaboutsOf(payment)
-    assert.deepEqual({ status, processor }, { status: 'settled', processor: 'default' })
-  })
-}
-
-test('a processor that does not listen loses nothing, and is not stormed', async () => {
+test('a processor that does not listen loses nothing', async () => {
   const since = await countFromNow(pipeline)
   const processor = stack.part('processor-default')
   await processor.stop()

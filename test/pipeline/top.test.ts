@@ -3,13 +3,14 @@
 // and goes on when it can. Method: the command as a process against a real pipeline, in a pseudo-terminal of
 // util-linux's script; what it writes is taken apart at the frames' beginnings.
 import assert from 'node:assert/strict'
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { after, describe, it } from 'node:test'
+import { runCommand } from '../support/command.ts'
 import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { newPayment } from '../support/payments.ts'
 import { startTestPipeline } from '../support/pipeline.ts'
@@ -23,20 +24,7 @@ const HOME = `${ESC}[H`
 const ENTERED = `${ESC}[?1049h${ESC}[?25l`
 const LEFT = `${ESC}[?25h${ESC}[?1049l`
 
-type Ended = { code: number; stdout: string; stderr: string }
-
-function run(args: string[], environment: Record<string, string> = {}): Promise<Ended> {
-  return new Promise(done => {
-    execFile(
-      process.execPath,
-      [COMMAND, ...args],
-      { env: { PATH: process.env.PATH, ...environment } },
-      (error, stdout, stderr) => {
-        done({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr })
-      }
-    )
-  })
-}
+const run = (args: string[], environment: Record<string, string> = {}) => runCommand(COMMAND, args, environment)
 
 /** Runs it in a terminal of 80×24, whose settings are shown once it has ended. */
 function inTerminal(address: string, environment: Record<string, string> = {}) {
@@ -75,13 +63,8 @@ describe('npm run top', { timeout: STUCK_AFTER_MS }, () => {
     await isWell()
     assert.equal((await pipeline.pay(newPayment())).status, 202)
     await pipeline.untilSettled()
-    const addresses = [
-      stack.url,
-      String(pipeline.port),
-      `localhost:${pipeline.port}`,
-      `unix:${join(dirname(stack.redisPath), 'gateway-1.sock')}`
-    ]
-    for (const address of addresses) {
+    const past = `unix:${join(dirname(stack.redisPath), 'gateway-1.sock')}`
+    for (const address of [stack.url, String(pipeline.port), `localhost:${pipeline.port}`, past]) {
       const { code, stdout } = await run([address, '--once'])
       assert.equal(code, 0, stdout)
       assert.match(stdout, /^Payment pipeline .*told by gateway-[12]\nAll is well\.\n/)
@@ -90,11 +73,8 @@ describe('npm run top', { timeout: STUCK_AFTER_MS }, () => {
       assert(!stdout.includes(ESC))
     }
     const without = await run([], { PORT: String(pipeline.port) })
-    assert.deepEqual(
-      [without.code, without.stdout.split('\n')[1]],
-      [0, 'All is well.'],
-      'no terminal: once, at the port in PORT'
-    )
+    const ended = [without.code, without.stdout.split('\n')[1]]
+    assert.deepEqual(ended, [0, 'All is well.'], 'no terminal: once, at the port in PORT')
   })
 
   it('for scripts: what GET /status answers, in one line', async () => {
@@ -123,11 +103,8 @@ describe('npm run top', { timeout: STUCK_AFTER_MS }, () => {
     await redis.del(keys.deadLetters)
 
     const port = await findFreePort()
-    assert.deepEqual(await run([String(port), '--once']), {
-      code: 2,
-      stdout: '',
-      stderr: `top: nothing listens at http://localhost:${port}\n`
-    })
+    const stderr = `top: nothing listens at http://localhost:${port}\n`
+    assert.deepEqual(await run([String(port), '--once']), { code: 2, stdout: '', stderr })
     assert.match((await run([admins.default.url, '--once'])).stderr, /answers 404 to GET \/status/)
     assert.match((await run(['http://host/path'])).stderr, /is no address/)
     assert.match((await run(['--help'])).stdout, /Exit codes of --once: 0 all is well/)
@@ -137,14 +114,12 @@ describe('npm run top', { timeout: STUCK_AFTER_MS }, () => {
     await isWell()
     const terminal = inTerminal(stack.url)
     await eventually('it was drawn three times', PATIENCE_MS, () => terminal.frames().length > 3)
-    await admins.default.setFailing(true)
-    await admins.fallback.setFailing(true)
+    for (const admin of Object.values(admins)) await admin.setFailing(true)
     for (let count = 0; count < 5; count++) await pipeline.pay(newPayment())
     await eventually('it tells', PATIENCE_MS, () =>
       terminal.frames().some(frame => /PROBLEMS?:\r\n\* Both processors fail/.test(frame))
     )
-    await admins.default.setFailing(false)
-    await admins.fallback.setFailing(false)
+    for (const admin of Object.values(admins)) await admin.setFailing(false)
     await pipeline.untilSettled()
     const [first = '', ...more] = terminal.frames()
     for (const frame of [first, ...more].slice(0, -1)) {
@@ -177,12 +152,8 @@ describe('npm run top', { timeout: STUCK_AFTER_MS }, () => {
     )
     await haproxy.start()
     const seenCount = terminal.frames().length
-    await eventually('it is back', PATIENCE_MS, () =>
-      terminal
-        .frames()
-        .slice(seenCount)
-        .some(frame => frame.includes('All is well.'))
-    )
+    const isBack = () => terminal.frames().some((frame, index) => index >= seenCount && frame.includes('All is well.'))
+    await eventually('it is back', PATIENCE_MS, isBack)
     terminal.type('\x03')
     const output = await terminal.ended()
     assert(output.includes(`${LEFT}ended with 0\r\n`), output)

@@ -1,6 +1,6 @@
 // Goal: each Redis function keeps what its header in shared/redis/lua promises.
 // Method: a real redis-server; each test has keys of its own. A Redis that is full, or has lost the functions:
-// test/pipeline/redis-trouble.test.ts.
+// test/faults/redis.test.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { WORKER_GROUP } from '../../shared/keys.ts'
