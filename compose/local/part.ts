@@ -95,7 +95,7 @@ export class Part {
     this.#send(signal)
   }
 
-  /** CPU and memory of the current run; throws when there is none. */
+  /** Memory of the current run; throws when there is none. */
   usage(): Usage {
     if (this.pid === undefined) throw new Error(`${this.name} is not running`)
     return readUsage(this.pid)
