@@ -1,6 +1,6 @@
 // Before a measurement the system is emptied, and after it everything accepted has to be settled, and the books equal.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { centsIn, differences, readBackend, readProcessors, requestsIn } from '../k6/books.ts'
+import { centsIn, differences, readBackend, readProcessors, requestsIn } from '../support/books.ts'
 import { ProcessorAdmin } from '../support/processor/admin-client.ts'
 import type { System } from './system.ts'
 

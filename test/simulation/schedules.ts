@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { parseSchedule, type Schedule, type Stage } from '../k6/schedule.ts'
+import { parseSchedule, type Schedule, type Stage } from '../support/contest/schedule.ts'
 import { createRandom, type Random } from '../support/random.ts'
 
 /** Reads a file of the form that `npm run contest` takes. @throws Error that names what is wrong with it */

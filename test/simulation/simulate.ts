@@ -1,7 +1,7 @@
 import { preferredOf, type Health } from '../../health-monitor/preference.ts'
 import { PROCESSOR_NAMES, type PreferredProcessor, type ProcessorName } from '../../shared/payment.ts'
 import type { RoutingParameters } from '../../processor-worker/routing-parameters.ts'
-import type { Schedule } from '../k6/schedule.ts'
+import type { Schedule } from '../support/contest/schedule.ts'
 import { arrivalTimes, endMsOf } from './arrivals.ts'
 import { EventQueue } from './event-queue.ts'
 import { idealOf, SHARE_LEFT } from './oracle.ts'

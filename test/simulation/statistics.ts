@@ -1,4 +1,4 @@
-import type { Schedule } from '../k6/schedule.ts'
+import type { Schedule } from '../support/contest/schedule.ts'
 import { simulate, type RunResult, type SimulationOptions } from './simulate.ts'
 import { randomSchedule, type Family } from './schedules.ts'
 

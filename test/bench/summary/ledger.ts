@@ -1,7 +1,7 @@
 // The payments that the benchmark puts into Redis, all known by their number, and their exact sums, kept apart from the
 // pipeline. Pure.
 import type { ProcessorName } from '../../../shared/payment.ts'
-import type { Totals } from '../../k6/books.ts'
+import type { Totals } from '../../support/books.ts'
 
 export const DAYS = 30
 const SPAN_MS = DAYS * 86_400_000

@@ -1,7 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
-import { join, relative, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { CannotRunError, say, shown } from '../command.ts'
 
 /** What is built when there is no k6. */
 export const K6_VERSION = 'v1.8.1'
@@ -10,17 +11,11 @@ const K6_MAJOR_MIN = 1
 // From 1.21 on, Go fetches by itself the newer Go that K6_VERSION asks for.
 const GO_MINOR_MIN = 21
 
-const repository = resolve(import.meta.dirname, '../..')
-const cacheDirectory = join(repository, '.cache/bin')
-const progressEveryMs = 5_000
-
-/** There is no k6 and none can be built; the message says how to get one. */
-export class NoK6Error extends Error {
-  override name = 'NoK6Error'
-}
+const CACHE_FOLDER = resolve(import.meta.dirname, '../../../.cache/bin')
+const PROGRESS_EVERY_MS = 5_000
 
 /** The command of a k6 that is recent enough, from PATH or from an earlier build in `directory`. */
-export function findK6(directory = cacheDirectory): string | undefined {
+export function findK6(directory = CACHE_FOLDER): string | undefined {
   return ['k6', join(directory, 'k6')].find(command => {
     const { status, stdout } = spawnSync(command, ['version'], { encoding: 'utf8' })
     return status === 0 && Number(/^k6(?:\.exe)? v(\d+)\./.exec(stdout)?.[1]) >= K6_MAJOR_MIN
@@ -29,20 +24,20 @@ export function findK6(directory = cacheDirectory): string | undefined {
 
 /**
  * Finds k6 or builds it with Go into `directory`, telling about it on stderr.
- * @throws NoK6Error when that is not possible; the signal's reason when aborted
+ * @throws CannotRunError that says how to get one, when that is not possible; the signal's reason when aborted
  */
-export async function ensureK6(signal: AbortSignal, directory = cacheDirectory): Promise<string> {
+export async function ensureK6(signal: AbortSignal, directory = CACHE_FOLDER): Promise<string> {
   const found = findK6(directory)
   if (found !== undefined) return found
   const go = goProblem()
-  if (go !== undefined) throw new NoK6Error(explain(go))
+  if (go !== undefined) throw new CannotRunError(explain(go))
 
-  console.error(`set-up: building k6 ${K6_VERSION} with Go, once, into ${shown(directory)}; takes 1 to 5 minutes …`)
+  say(`set-up: building k6 ${K6_VERSION} with Go, once, into ${shown(directory)}; takes 1 to 5 minutes …`)
   mkdirSync(directory, { recursive: true })
   const problem = await build(directory, signal)
   signal.throwIfAborted()
   const built = findK6(directory)
-  if (built === undefined) throw new NoK6Error(explain(problem ?? 'what go install built is no k6'))
+  if (built === undefined) throw new CannotRunError(explain(problem ?? 'what go install built is no k6'))
   return built
 }
 
@@ -74,14 +69,14 @@ async function build(directory: string, signal: AbortSignal): Promise<string | u
   })
   const seconds = () => ((performance.now() - startMs) / 1000).toFixed(0)
   const ticker = setInterval(() => {
-    console.error(`set-up: ${seconds()} s, ${downloads} modules downloaded, ${packages} packages compiled`)
-  }, progressEveryMs)
+    say(`set-up: ${seconds()} s, ${downloads} modules downloaded, ${packages} packages compiled`)
+  }, PROGRESS_EVERY_MS)
   try {
     const code = await new Promise<number | null>((resolve, reject) => {
       child.on('error', reject).on('close', resolve)
     })
     if (code === 0) {
-      console.error(`set-up: done after ${seconds()} s`)
+      say(`set-up: done after ${seconds()} s`)
       return undefined
     }
     return `go install failed:\n${lastLines.map(line => `  ${line}`).join('\n')}`
@@ -92,16 +87,12 @@ async function build(directory: string, signal: AbortSignal): Promise<string | u
   }
 }
 
-function shown(directory: string): string {
-  return relative(process.cwd(), directory)
-}
-
 function explain(obstacle: string): string {
   return `k6 ${K6_MAJOR_MIN}.0 or later is needed. It is neither in PATH nor in .cache/bin, and ${obstacle}
 
 Get it in one of these ways, then run the same command again:
-  any system      https://github.com/grafana/k6/releases, then put k6 into PATH or ${shown(cacheDirectory)}/
+  any system      https://github.com/grafana/k6/releases, then put k6 into PATH or ${shown(CACHE_FOLDER)}/
   macOS           brew install k6
   Fedora, Debian  their own package sources: https://grafana.com/docs/k6/latest/set-up/install-k6/
-  with Go 1.${GO_MINOR_MIN}+   GOBIN=${cacheDirectory} go install go.k6.io/k6@${K6_VERSION}`
+  with Go 1.${GO_MINOR_MIN}+   GOBIN=${CACHE_FOLDER} go install go.k6.io/k6@${K6_VERSION}`
 }
