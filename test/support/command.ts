@@ -67,7 +67,7 @@ export function settingsFrom<const Options extends ParseArgsOptionsConfig, Setti
   try {
     const help = { type: 'boolean', short: 'h' } as const
     const { values } = parseArgs({ args: [...words], options: { ...options, help } })
-    return (values as { help?: boolean }).help === true ? undefined : readSettings(values as Values<Options>)
+    return (values as { help?: boolean }).help === true ? undefined : readSettings(values)
   } catch (error) {
     throw new CannotRunError(`${(error as Error).message}\n\n${usage}`, { cause: error })
   }
