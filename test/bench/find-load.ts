@@ -15,7 +15,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { CannotRunError, say } from '../support/command.ts'
-import { runProgram, works } from '../support/run-program.ts'
+import { runProgram, works } from '../support/program.ts'
 
 const SOURCE_FOLDER = join(import.meta.dirname, 'load')
 const BINARY_FOLDER = resolve(import.meta.dirname, '../../.cache/bin')

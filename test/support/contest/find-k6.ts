@@ -1,8 +1,8 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { createInterface } from 'node:readline'
 import { CannotRunError, say, shown } from '../command.ts'
+import { runProgram } from '../program.ts'
 
 /** What is built when there is no k6. */
 export const K6_VERSION = 'v1.8.1'
@@ -52,36 +52,24 @@ function goProblem(): string | undefined {
 /** What went wrong, or undefined. */
 async function build(directory: string, signal: AbortSignal): Promise<string | undefined> {
   const startMs = performance.now()
-  const child = spawn('go', ['install', '-v', `go.k6.io/k6@${K6_VERSION}`], {
-    env: { ...process.env, GOBIN: directory },
-    stdio: ['ignore', 'ignore', 'pipe'],
-    signal
-  })
   // With -v go says what it downloads and which package it compiles, some 1,000 lines in all.
-  const lastLines: string[] = []
-  let downloads = 0
-  let packages = 0
-  createInterface(child.stderr).on('line', line => {
-    lastLines.push(line)
-    if (lastLines.length > 15) lastLines.shift()
-    if (line.startsWith('go: downloading')) downloads += 1
-    else packages += 1
-  })
+  const lines: string[] = []
   const seconds = () => ((performance.now() - startMs) / 1000).toFixed(0)
   const ticker = setInterval(() => {
-    say(`set-up: ${seconds()} s, ${downloads} modules downloaded, ${packages} packages compiled`)
+    const downloads = lines.filter(line => line.startsWith('go: downloading')).length
+    say(`set-up: ${seconds()} s, ${downloads} modules downloaded, ${lines.length - downloads} packages compiled`)
   }, PROGRESS_EVERY_MS)
   try {
-    const code = await new Promise<number | null>((resolve, reject) => {
-      child.on('error', reject).on('close', resolve)
+    await runProgram(['go', 'install', '-v', `go.k6.io/k6@${K6_VERSION}`], {
+      environment: { GOBIN: directory },
+      signal,
+      onErrorLine: line => lines.push(line)
     })
-    if (code === 0) {
-      say(`set-up: done after ${seconds()} s`)
-      return undefined
-    }
-    return `go install failed:\n${lastLines.map(line => `  ${line}`).join('\n')}`
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    say(`set-up: done after ${seconds()} s`)
+    return undefined
+  } catch {
+    const last = lines.slice(-15).map(line => `  ${line}`)
+    return `go install failed:\n${last.join('\n')}`
   } finally {
     clearInterval(ticker)
   }

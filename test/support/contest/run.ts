@@ -1,12 +1,9 @@
 // One run of the contest against a system that is up: k6's schedule, then the wait for what is left over.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { resolve } from 'node:path'
-import { createInterface } from 'node:readline'
-import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { differences, readBackend, readProcessors, requestsIn, type ProcessorUrls } from '../books.ts'
 import { say } from '../command.ts'
+import { runProgram } from '../program.ts'
 import type { Result } from './score.ts'
 
 /** The system that a run is about. */
@@ -31,8 +28,8 @@ export type Drained = {
 }
 
 const CONTEST = resolve(import.meta.dirname, '../../k6/contest.js')
-// Longer than a payment's own timeout in contest.js.
-const STOP_MAX_MS = 15_000
+// k6 says this for each single failed request; how many there were is part of the result.
+const NOISE = 'Request Failed'
 const ASK_EVERY_MS = 250
 
 /** @param drainMaxMs how long it waits for payments that are left over at the end of the schedule */
@@ -102,9 +99,9 @@ export function describeDrain({ result: { lag, asked }, drained }: Run): string 
  * @throws Error when k6 fails; the signal's reason when aborted, after k6 has put the processors right again
  */
 async function runK6(k6: string, schedulePath: string, target: System, signal: AbortSignal): Promise<Result> {
-  const child = spawn(k6, ['run', '--quiet', '--no-usage-report', '--address=', '--log-format=raw', CONTEST], {
-    env: {
-      ...process.env,
+  const words = [k6, 'run', '--quiet', '--no-usage-report', '--address=', '--log-format=raw', CONTEST]
+  const output = await runProgram(words, {
+    environment: {
       BACKEND_URL: target.backendUrl,
       DEFAULT_PROCESSOR_URL: target.processorUrls.default,
       FALLBACK_PROCESSOR_URL: target.processorUrls.fallback,
@@ -112,36 +109,14 @@ async function runK6(k6: string, schedulePath: string, target: System, signal: A
       SCHEDULE: schedulePath,
       RESULT: 'json'
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // In a process group of its own, so that Ctrl-C in the terminal does not reach it twice: k6 takes a second one as
-    // "leave at once" and would not put the processors right.
-    detached: true
-  })
-  // k6 says this for each single failed request; how many there were is part of the result.
-  const noise = 'Request Failed'
-  createInterface(child.stderr).on('line', line => {
-    if (line !== noise) say(line)
-  })
-
-  let killTimer: NodeJS.Timeout | undefined
-  const stop = () => {
-    child.kill('SIGINT')
-    killTimer = setTimeout(() => {
-      child.kill('SIGKILL')
-    }, STOP_MAX_MS)
-  }
-  signal.addEventListener('abort', stop, { once: true })
-  if (signal.aborted) stop()
-  try {
-    const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'close') as Promise<[number | null]>])
-    signal.throwIfAborted()
-    const line = output.split('\n').find(candidate => candidate.startsWith('{'))
-    if (code !== 0 || line === undefined) {
-      throw new Error(`k6 ended with ${code ?? 'a signal'} and without a result\n${output}`.trim())
+    signal,
+    // k6 takes a second one as "leave at once" and would not put the processors right.
+    stopSignal: 'SIGINT',
+    onErrorLine(line) {
+      if (line !== NOISE) say(line)
     }
-    return JSON.parse(line) as Result
-  } finally {
-    clearTimeout(killTimer)
-    signal.removeEventListener('abort', stop)
-  }
+  })
+  const line = output.split('\n').find(candidate => candidate.startsWith('{'))
+  if (line === undefined) throw new Error(`k6 ended without a result\n${output}`.trim())
+  return JSON.parse(line) as Result
 }

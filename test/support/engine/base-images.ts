@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { CannotRunError, say } from '../command.ts'
-import { runProgram, works } from '../run-program.ts'
+import { runProgram, works } from '../program.ts'
 import type { Engine } from './engine.ts'
 
 const REPOSITORY = resolve(import.meta.dirname, '../../..')

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CannotRunError } from '../command.ts'
-import { runProgram, works, type ProgramOptions } from '../run-program.ts'
+import { runProgram, works, type ProgramOptions } from '../program.ts'
 
 export type Engine = {
   /** Runs `docker` with these words; see runProgram(). */
