@@ -5,6 +5,8 @@ import { PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
 export type Totals = { requests: number; cents: number }
 export type Books = Record<ProcessorName, Totals>
 
+export const NOTHING: Books = { default: { requests: 0, cents: 0 }, fallback: { requests: 0, cents: 0 } }
+
 export type ProcessorUrls = Record<ProcessorName, string>
 
 const TIMEOUT_MS = 5_000

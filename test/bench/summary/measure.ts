@@ -1,14 +1,12 @@
 // Summaries over a long history, alone and while payments are accepted; and what that history takes in Redis.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PROCESSOR_NAMES } from '../../../shared/payment.ts'
-import { centsIn, differences, readBackend, readProcessors, requestsIn } from '../../support/books.ts'
 import { say } from '../../support/command.ts'
 import type { Tools } from '../command.ts'
 import { measureAccepting, warmUp } from '../measure-rate.ts'
 import type { Accepting } from '../rate-figures.ts'
 import { deleteHashes, redisInfo } from '../redis-figures.ts'
 import { mapServices, type ByService } from '../result.ts'
-import { BooksError, purge, untilSettled } from '../system-books.ts'
+import { checkBooks, purge, untilSettled } from '../system-books.ts'
 import { startLocalSystem, type LocalSystem } from '../system.ts'
 import { createRanges, startAsking, summariesOf, type Range, type Summaries } from './ask.ts'
 import { fillThirtyDays } from './fill.ts'
@@ -93,7 +91,7 @@ export async function measureSummary(settings: SummarySettings, tools: Tools): P
       )
     }
     await system.assertAlive()
-    await checkBooks(bench, acceptedCount)
+    await checkBooks(system, acceptedCount, 0, ledger.sum(0, Infinity))
 
     const usedBytes = (await redisInfo(redis)).usedBytes - emptyBytes
     const { fieldCount: idCount, bytes: idBytes } = await deleteHashes(redis, keys.idsPattern)
@@ -126,21 +124,4 @@ async function ask<Result>(
   } finally {
     ending.abort()
   }
-}
-
-/** The history, and what was accepted since, which the processors have as well. @throws BooksError */
-async function checkBooks({ system: { url, processorUrls }, ledger }: Bench, acceptedCount: number): Promise<void> {
-  const [processors, backend] = await Promise.all([readProcessors(processorUrls, '123'), readBackend(url)])
-  const history = ledger.sum(0, Infinity)
-  for (const name of PROCESSOR_NAMES) {
-    processors[name].requests += history[name].requests
-    processors[name].cents += history[name].cents
-  }
-  const objections = differences(processors, backend)
-  if (requestsIn(backend) !== ledger.count + acceptedCount) {
-    objections.push(
-      `${ledger.count} and ${acceptedCount} payments were accepted, and ${requestsIn(backend)} for ${centsIn(backend) / 100} are settled`
-    )
-  }
-  if (objections.length > 0) throw new BooksError(objections.join('; '))
 }
