@@ -27,7 +27,6 @@ export type Load = {
  */
 export const CONNECTIONS = 64
 
-/** @param ratePerSecond 0 sends as fast as the answers come */
 export function startLoad(
   tool: string,
   url: string,
