@@ -22,9 +22,9 @@ export type PartPlan = {
   readyTimeoutMs: number
 }
 
-const readinessPollMs = 5
+const READINESS_POLL_MS = 5
 // More than the 5 s (DRAIN_MS) that our services give themselves.
-const defaultGraceMs = 8_000
+const DEFAULT_GRACE_MS = 8_000
 
 export class Part {
   readonly name: string
@@ -69,14 +69,14 @@ export class Part {
         await this.#exited
         throw this.#failure(`was not ready within ${this.#plan.readyTimeoutMs} ms`)
       }
-      await sleep(readinessPollMs)
+      await sleep(READINESS_POLL_MS)
     }
     if (this.#wasEnded()) throw this.#failure(`ended at once (${describeExit(await this.#exited)})`)
     this.#state = 'running'
   }
 
   /** Asks the part to end, kills it after the grace period; returns how it ended. */
-  async stop(graceMs = defaultGraceMs): Promise<Exit> {
+  async stop(graceMs = DEFAULT_GRACE_MS): Promise<Exit> {
     this.kill(this.#plan.stopSignal)
     // A part that a test has paused with SIGSTOP would never see the signal.
     this.#send('SIGCONT')
@@ -95,7 +95,7 @@ export class Part {
     this.#send(signal)
   }
 
-  /** CPU and memory of the current run; throws when there is none. */
+  /** Memory of the current run; throws when there is none. */
   usage(): Usage {
     if (this.pid === undefined) throw new Error(`${this.name} is not running`)
     return readUsage(this.pid)

@@ -3,7 +3,7 @@ import { get } from 'node:http'
 import { connect } from 'node:net'
 import { readLogFrom } from './log-file.ts'
 
-const probeTimeoutMs = 500
+const PROBE_TIMEOUT_MS = 500
 
 /** Whether the Redis at this socket answers PING with PONG; not while it still loads its data. */
 export function redisAnswers(socketPath: string): Promise<boolean> {
@@ -13,7 +13,7 @@ export function redisAnswers(socketPath: string): Promise<boolean> {
       socket.destroy()
       resolve(answer)
     }
-    socket.setTimeout(probeTimeoutMs, () => {
+    socket.setTimeout(PROBE_TIMEOUT_MS, () => {
       settle(false)
     })
     socket.on('error', () => {
@@ -45,7 +45,7 @@ export function isListening(socketPath: string): Promise<boolean> {
 /** Whether GET on this URL answers 200. */
 export function httpAnswers(url: string): Promise<boolean> {
   return new Promise(resolve => {
-    const request = get(url, { agent: false, timeout: probeTimeoutMs }, response => {
+    const request = get(url, { agent: false, timeout: PROBE_TIMEOUT_MS }, response => {
       response.resume()
       resolve(response.statusCode === 200)
     })

@@ -3,25 +3,10 @@
 import { join, resolve } from 'node:path'
 import type { PartPlan } from './part.ts'
 import { hasLoggedReady, httpAnswers, redisAnswers } from './readiness.ts'
-import type { Environment, Role, StackOptions } from './stack.ts'
+import type { Environment, Role, StackLayout } from './stack-options.ts'
 
-/** Options with every choice made. */
-export type StackLayout = Pick<StackOptions, 'environment' | 'redisArguments'> & {
-  /** Absolute. */
-  directory: string
-  port: number
-  gateways: number
-  workers: number
-  monitors: number
-  processorUrls: { default: string; fallback: string }
-  /** Undefined when the processors run elsewhere. */
-  modelPorts: { default: number; fallback: number } | undefined
-  /** Where parts answer GET /metrics, by the part's name; those without a port don't. */
-  metricsPorts: Record<string, number | undefined>
-}
-
-const repository = resolve(import.meta.dirname, '../..')
-const readyTimeoutMs = 60_000
+const REPOSITORY = resolve(import.meta.dirname, '../..')
+const READY_TIMEOUT_MS = 60_000
 
 export function redisPathOf(directory: string): string {
   return join(directory, 'redis.sock')
@@ -40,10 +25,10 @@ export function planStack(layout: StackLayout): PartPlan[][] {
     return {
       name,
       logPath,
-      workingDirectory: repository,
+      workingDirectory: REPOSITORY,
       environment: baseEnvironment(),
       stopSignal: 'SIGTERM',
-      readyTimeoutMs,
+      readyTimeoutMs: READY_TIMEOUT_MS,
       isReady: logFromByte => hasLoggedReady(logPath, logFromByte),
       ...rest
     }
@@ -55,7 +40,7 @@ export function planStack(layout: StackLayout): PartPlan[][] {
   const service = (name: string, role: Role, entryFile: string, environment: Environment) =>
     plan(name, {
       command: process.execPath,
-      arguments: [entryFile],
+      arguments: [layout.programs?.[role] ?? entryFile],
       environment: {
         ...baseEnvironment(),
         ...environment,
@@ -71,7 +56,7 @@ export function planStack(layout: StackLayout): PartPlan[][] {
   const redis = plan('redis', {
     command: 'redis-server',
     arguments: [
-      join(repository, 'compose/redis.conf'),
+      join(REPOSITORY, 'compose/redis.conf'),
       '--unixsocket',
       redisPath,
       '--dir',
@@ -103,7 +88,7 @@ export function planStack(layout: StackLayout): PartPlan[][] {
   const haproxy = plan('haproxy', {
     command: 'haproxy',
     // -db: in the foreground, so that its pid and its signals are the balancer's own.
-    arguments: ['-db', '-f', join(repository, 'haproxy/haproxy.cfg')],
+    arguments: ['-db', '-f', join(REPOSITORY, 'haproxy/haproxy.cfg')],
     environment: {
       ...baseEnvironment(),
       BIND: `127.0.0.1:${layout.port}`,

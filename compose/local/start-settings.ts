@@ -13,7 +13,7 @@ import {
   type Variables
 } from '../../shared/config.ts'
 import { SERVICE_VARIABLES } from '../../shared/variables.ts'
-import type { Environment, Role } from './stack.ts'
+import type { Environment, Role } from './stack-options.ts'
 
 /** Where the contest has its processors on the host; the models stand in for them. */
 export const MODEL_PORTS = { default: 8001, fallback: 8002 }

@@ -14,7 +14,7 @@ import { startStack, type Stack } from './stack.ts'
 import { warningIn } from './warnings.ts'
 
 // Ctrl-C can reach us twice: from the terminal, and from npm, which hands it on.
-const sameSignalWithinMs = 400
+const SAME_SIGNAL_WITHIN_MS = 400
 
 async function main(): Promise<number> {
   if (process.argv.includes('--help') || process.argv.includes('-h')) {
@@ -49,7 +49,7 @@ async function run(settings: StartSettings): Promise<number> {
       firstSignalMs = performance.now()
       wanted.abort(new Error('stopped by a signal'))
       requestStop(undefined)
-    } else if (performance.now() - firstSignalMs > sameSignalWithinMs) {
+    } else if (performance.now() - firstSignalMs > SAME_SIGNAL_WITHIN_MS) {
       onSecondSignal()
     }
   }

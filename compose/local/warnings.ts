@@ -1,17 +1,17 @@
 // What of a part's log deserves a place on the terminal of `npm start`, in one line.
 
-const pinoLevels: Record<number, string> = { 40: 'warning', 50: 'error', 60: 'fatal' }
+const PINO_LEVELS: Record<number, string> = { 40: 'warning', 50: 'error', 60: 'fatal' }
 // What a reader of the terminal does not need.
-const plumbing = new Set(['level', 'time', 'pid', 'hostname', 'service', 'msg'])
+const PLUMBING = new Set(['level', 'time', 'pid', 'hostname', 'service', 'msg'])
 
 /** Undefined for a line that only the log file needs. */
 export function warningIn(line: string): string | undefined {
   const entry = parseEntry(line)
   if (entry !== undefined) {
-    const level = pinoLevels[Number(entry.level)]
+    const level = PINO_LEVELS[Number(entry.level)]
     if (level === undefined) return undefined
     const details = Object.entries(entry)
-      .filter(([name]) => !plumbing.has(name))
+      .filter(([name]) => !PLUMBING.has(name))
       .map(describe)
     return [`${level}: ${String(entry.msg)}`, ...details].join('  ')
   }

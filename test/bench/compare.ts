@@ -1,6 +1,6 @@
 // What changed between two sets of runs, and whether it is more than the noise. Pure.
-import { floorByService, SERVICES, totalOf, type RateResult, type RunResult } from './result.ts'
-import { median } from './statistics.ts'
+import { SERVICES, timesBare, type RateResult, type RunResult } from './result.ts'
+import { median } from '../support/statistics.ts'
 
 type Figure = {
   name: string
@@ -20,11 +20,7 @@ const FIGURES: readonly Figure[] = [
   { name: 'accept p99 ms', of: rate => rate.acceptP99Ms, better: 'lower', leastChange: 0.3 },
   { name: 'settle p99 ms', of: rate => rate.settleP99Ms, better: 'lower', leastChange: 0.3 },
   { name: 'memory MB', of: rate => rate.memoryMegabytes, better: 'lower', leastChange: 0.1 },
-  {
-    name: 'µs / floor',
-    of: (rate, run) => rate.cpuMicrosPerPayment / totalOf(floorByService(run.floor)),
-    better: 'lower'
-  },
+  { name: 'µs / bare pipeline', of: timesBare, better: 'lower' },
   ...SERVICES.map((service): Figure => ({
     name: `µs ${service}`,
     of: rate => rate.cpuMicrosByService[service],

@@ -1,7 +1,8 @@
+import { CannotRunError, say } from '../support/command.ts'
 import { ensureBaseImages } from '../support/engine/base-images.ts'
 import { openCounters } from '../support/engine/counters.ts'
 import { deploy, type Deployment } from '../support/engine/deployment.ts'
-import { NoEngineError, openEngine, type Engine } from '../support/engine/engine.ts'
+import { openEngine, type Engine } from '../support/engine/engine.ts'
 import { sumOfMeters, type Meter } from './meter.ts'
 import type { System } from './system.ts'
 
@@ -9,14 +10,14 @@ import type { System } from './system.ts'
  * compose/docker-compose.yml under its limits. CPU and memory are the kernel's counts of each container, which the
  * container's health checks are part of.
  *
- * @throws NoEngineError
+ * @throws CannotRunError
  */
-export async function startComposeSystem(say: (line: string) => void, signal: AbortSignal): Promise<System> {
+export async function startComposeSystem(signal: AbortSignal): Promise<System> {
   const engine = await openEngine(signal)
   try {
     say(engine.description)
-    await ensureBaseImages(engine, say, signal)
-    const deployment = await deploy(engine, { PURGE: 'open' }, say, signal)
+    await ensureBaseImages(engine, signal)
+    const deployment = await deploy(engine, { PURGE: 'open' }, signal)
     try {
       return await systemOf(engine, deployment)
     } catch (error) {
@@ -30,10 +31,12 @@ export async function startComposeSystem(say: (line: string) => void, signal: Ab
 }
 
 async function systemOf(engine: Engine, deployment: Deployment): Promise<System> {
-  const meter = async (...services: string[]) =>
-    sumOfMeters(
-      await Promise.all(services.map(async service => containerMeter((await deployment.container(service)).pid)))
+  const meter = async (...services: string[]) => {
+    const meters = await Promise.all(
+      services.map(async service => containerMeter((await deployment.container(service)).pid))
     )
+    return sumOfMeters(() => meters)
+  }
   const modelMeter = async (url: string) => {
     const id = (await engine.docker(['ps', '-q', '--filter', `publish=${new URL(url).port}`])).trim()
     return containerMeter(Number(await engine.docker(['inspect', '--format', '{{.State.Pid}}', id])))
@@ -67,7 +70,7 @@ async function systemOf(engine: Engine, deployment: Deployment): Promise<System>
 
 function containerMeter(pid: number): Meter {
   const counters = openCounters(pid)
-  if (counters === undefined) throw new NoEngineError("the kernel's counts of the containers are out of reach here")
+  if (counters === undefined) throw new CannotRunError("the kernel's counts of the containers are out of reach here")
   const { read } = counters
   return {
     cpuMicros: () => read().cpuMicros,

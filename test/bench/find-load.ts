@@ -14,43 +14,39 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { command, succeeds } from '../support/engine/command.ts'
+import { CannotRunError, say } from '../support/command.ts'
+import { runProgram, works } from '../support/program.ts'
 
-const sourceFolder = join(import.meta.dirname, 'load')
-const binaryFolder = resolve(import.meta.dirname, '../../.cache/bin')
-
-/** The load tool can't be built; the message says why. */
-export class NoLoadToolError extends Error {
-  override name = 'NoLoadToolError'
-}
+const SOURCE_FOLDER = join(import.meta.dirname, 'load')
+const BINARY_FOLDER = resolve(import.meta.dirname, '../../.cache/bin')
 
 /** The load tool of exactly these sources, undefined before it is built. */
 export function findLoad(): string | undefined {
   return existsSync(binaryPath()) ? binaryPath() : undefined
 }
 
-/** @throws NoLoadToolError; the signal's reason when aborted */
-export async function ensureLoad(say: (line: string) => void, signal: AbortSignal): Promise<string> {
+/** @throws CannotRunError when it can't be built; the signal's reason when aborted */
+export async function ensureLoad(signal: AbortSignal): Promise<string> {
   const found = findLoad()
   if (found !== undefined) return found
-  if (!(await succeeds(['go', 'version']))) {
-    throw new NoLoadToolError(
+  if (!(await works(runProgram(['go', 'version'])))) {
+    throw new CannotRunError(
       'the load tool is built with Go (1.25 or later), and there is none in PATH: https://go.dev/doc/install'
     )
   }
   say('set-up: building the load tool with Go, once; takes about a minute …')
-  mkdirSync(binaryFolder, { recursive: true })
+  mkdirSync(BINARY_FOLDER, { recursive: true })
   try {
-    await command(['go', 'build', '-C', sourceFolder, '-trimpath', '-o', binaryPath(), '.'], { signal })
+    await runProgram(['go', 'build', '-C', SOURCE_FOLDER, '-trimpath', '-o', binaryPath(), '.'], { signal })
   } catch (error) {
     signal.throwIfAborted()
-    throw new NoLoadToolError((error as Error).message, { cause: error })
+    throw new CannotRunError((error as Error).message, { cause: error })
   }
   return binaryPath()
 }
 
 function binaryPath(): string {
   const hash = createHash('sha256')
-  for (const name of ['main.go', 'go.mod', 'go.sum']) hash.update(readFileSync(join(sourceFolder, name)))
-  return join(binaryFolder, `bench-load-${hash.digest('hex').slice(0, 12)}`)
+  for (const name of ['main.go', 'go.mod', 'go.sum']) hash.update(readFileSync(join(SOURCE_FOLDER, name)))
+  return join(BINARY_FOLDER, `bench-load-${hash.digest('hex').slice(0, 12)}`)
 }

@@ -1,6 +1,5 @@
 // Runs the load tool; load/main.go says what it does and prints.
-import { spawn } from 'node:child_process'
-import { text } from 'node:stream/consumers'
+import { startProgram } from '../support/program.ts'
 import { processMeter, type Meter } from './meter.ts'
 
 /** Times in µs since 1970. */
@@ -28,7 +27,6 @@ export type Load = {
  */
 export const CONNECTIONS = 64
 
-/** @param ratePerSecond 0 sends as fast as the answers come */
 export function startLoad(
   tool: string,
   url: string,
@@ -38,22 +36,20 @@ export function startLoad(
 ): Load {
   const words = [`${url}/payments`, String(ratePerSecond), String(seconds), String(CONNECTIONS)]
   // In a process group of its own: Ctrl-C in the terminal is for us, who stop it.
-  const child = spawn(tool, words, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, signal, killSignal: 'SIGKILL' })
-  const closed = new Promise<number | null>((resolve, reject) => {
-    child.on('error', reject).on('close', resolve)
-  })
-  const requests = Promise.all([text(child.stdout), text(child.stderr), closed]).then(([output, problem, code]) => {
-    if (code !== 0) throw new Error(`the load tool ended with ${code ?? 'a signal'}: ${problem.slice(-2_000)}`)
-    return parseRequests(output)
+  const program = startProgram([tool, ...words], { detached: true, signal, killSignal: 'SIGKILL' })
+  const requests = program.exited.then(({ code }) => {
+    const { stdout, stderr } = program.output
+    if (code !== 0) throw new Error(`the load tool ended with ${code ?? 'a signal'}: ${stderr.slice(-2_000)}`)
+    return parseRequests(stdout)
   })
   // Whoever stops early does not wait for it.
   requests.catch(() => undefined)
   // Fortio's runner ends its schedule early when it is interrupted.
   return {
-    meter: lastingMeter(processMeter(child.pid ?? 0)),
+    meter: lastingMeter(processMeter(program.pid)),
     requests,
     end: () => {
-      child.kill('SIGINT')
+      program.kill('SIGINT')
     }
   }
 }

@@ -1,34 +1,28 @@
 // One rate against a running system: load, books, figures.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readBackend, requestsIn } from '../k6/books.ts'
+import { readBackend, requestsIn } from '../support/books.ts'
 import { isAccepted, startLoad } from './load.ts'
 import { machineCpuMicros, type Meter } from './meter.ts'
-import { rateFigures, type Mark, type Snapshot } from './rate-figures.ts'
+import { acceptingBetween, rateFigures, type Accepting, type Mark, type Snapshot } from './rate-figures.ts'
 import { mapServices, type ByService, type RateResult } from './result.ts'
 import { probesPerSecond, startProbes } from './settle-probes.ts'
 import { checkBooks, purge, untilSettled } from './system-books.ts'
 import type { System } from './system.ts'
 
 /** The load runs for so long before the figures begin: connections are made, batches find their size. */
-const LEAD_SECONDS = 1
+export const LEAD_SECONDS = 1
 /** And a little longer than they go, so that the last moment is like the others. */
 const TAIL_SECONDS = 0.5
 const SAMPLE_EVERY_MS = 1_000
 const MEMORY_EVERY_MS = 250
 
-type Rate = { ratePerSecond: number; seconds: number }
+export type Rate = { ratePerSecond: number; seconds: number }
 
 /** @throws BooksError; whatever else went wrong; the signal's reason when aborted */
-export async function measureRate(
-  tool: string,
-  system: System,
-  rate: Rate,
-  floorMicrosPerPayment: number,
-  signal: AbortSignal
-): Promise<RateResult> {
+export async function measureRate(tool: string, system: System, rate: Rate, signal: AbortSignal): Promise<RateResult> {
   const ending = new AbortController()
   try {
-    return await measure(tool, system, rate, floorMicrosPerPayment, AbortSignal.any([signal, ending.signal]))
+    return await measure(tool, system, rate, AbortSignal.any([signal, ending.signal]))
   } catch (error) {
     // A part that has ended explains whatever else went wrong.
     if (!signal.aborted) await system.assertAlive()
@@ -43,7 +37,6 @@ async function measure(
   tool: string,
   system: System,
   { ratePerSecond, seconds }: Rate,
-  floorMicrosPerPayment: number,
   signal: AbortSignal
 ): Promise<RateResult> {
   await purge(system)
@@ -77,7 +70,6 @@ async function measure(
 
   return rateFigures({
     rate: ratePerSecond,
-    floorMicrosPerPayment,
     begin,
     end,
     requests,
@@ -88,6 +80,22 @@ async function measure(
     cpuMicros,
     seconds: marks
   })
+}
+
+/** Accepting at a rate, and nothing else of it; the queue may still be full afterwards. */
+export async function measureAccepting(
+  tool: string,
+  { url }: System,
+  { ratePerSecond, seconds }: Rate,
+  signal: AbortSignal
+): Promise<{ accepting: Accepting; acceptedCount: number }> {
+  const load = startLoad(tool, url, ratePerSecond, LEAD_SECONDS + seconds, signal)
+  const begin = { wallMicros: (Date.now() + LEAD_SECONDS * 1_000) * 1_000 }
+  const requests = await load.requests
+  return {
+    accepting: acceptingBetween(begin, { wallMicros: Infinity }, requests),
+    acceptedCount: requests.filter(isAccepted).length
+  }
 }
 
 /** Makes code warm and connections open; what it measures is of no use. */

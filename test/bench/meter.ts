@@ -1,7 +1,7 @@
 // What processes use, by the operating system's own account. Linux only.
 import { readdirSync, readFileSync } from 'node:fs'
 import { readUsage } from '../../compose/local/usage.ts'
-import { sum } from './statistics.ts'
+import { sum } from '../support/statistics.ts'
 
 export type Meter = {
   /** User and system time so far. */
@@ -31,11 +31,12 @@ export function processMeter(pid: number): Meter {
   }
 }
 
-export function sumOfMeters(meters: readonly Meter[]): Meter {
+/** @param meters as they are at the moment of each reading */
+export function sumOfMeters(meters: () => readonly Meter[]): Meter {
   return {
-    cpuMicros: () => sum(meters.map(meter => meter.cpuMicros())),
-    throttledMicros: () => sum(meters.map(meter => meter.throttledMicros())),
-    memoryBytes: () => sum(meters.map(meter => meter.memoryBytes()))
+    cpuMicros: () => sum(meters().map(meter => meter.cpuMicros())),
+    throttledMicros: () => sum(meters().map(meter => meter.throttledMicros())),
+    memoryBytes: () => sum(meters().map(meter => meter.memoryBytes()))
   }
 }
 

@@ -1,7 +1,7 @@
 // From what was observed at one rate to its figures. Pure.
 import { isAccepted, type Sent } from './load.ts'
 import { mapServices, totalOf, type ByService, type RateResult } from './result.ts'
-import { ascending, histogram, quantile, sum } from './statistics.ts'
+import { ascending, histogram, quantile, sum } from '../support/statistics.ts'
 
 /** How everything stood at one moment. */
 export type Snapshot = {
@@ -16,11 +16,12 @@ export type Snapshot = {
   machineMicros: number
 }
 
+type Moment = Pick<Snapshot, 'wallMicros'>
+
 export type Mark = RateResult['samples']['seconds'][number]
 
 export type Observation = {
   rate: number
-  floorMicrosPerPayment: number
   begin: Snapshot
   end: Snapshot
   requests: readonly Sent[]
@@ -70,7 +71,6 @@ export function rateFigures(observed: Observation): RateResult {
     backlog: Math.max(0, acceptedBeforeEnd - end.settled),
     cpuMicrosPerPayment: totalOf(cpuMicrosByService),
     cpuMicrosByService,
-    floorMicrosPerPayment: observed.floorMicrosPerPayment,
     throttledByService: mapServices(name => cores(end.throttledMicros[name] - begin.throttledMicros[name])),
     memoryMegabytes: totalOf(memoryMegabytesByService),
     memoryMegabytesByService,
@@ -79,15 +79,37 @@ export function rateFigures(observed: Observation): RateResult {
   }
 }
 
+export type Accepting = {
+  /** Requests that were due in the time. */
+  requests: number
+  failed: number
+  /** From when a request was due until its answer. */
+  p50Ms: number
+  p99Ms: number
+  maxMs: number
+  /** The load tool's own part of it: how late it sent a request that was due on a free connection. */
+  loadLagP99Ms: number
+}
+
+/** How long accepting took between two moments. */
+export function acceptingBetween(begin: Moment, end: Moment, requests: readonly Sent[]): Accepting {
+  const { acceptMicros, lagMicros } = latenciesBetween(begin, end, requests)
+  const ms = (share: number) => quantile(acceptMicros, share) / 1_000
+  return {
+    requests: acceptMicros.length,
+    failed: requests.filter(request => !isAccepted(request)).length,
+    p50Ms: ms(0.5),
+    p99Ms: ms(0.99),
+    maxMs: ms(1),
+    loadLagP99Ms: quantile(lagMicros, 0.99) / 1_000
+  }
+}
+
 /**
  * Of the requests that were due between two moments, ascending, in µs: from when each was due, and how late the load
  * tool was by itself.
  */
-export function latenciesBetween(
-  begin: Pick<Snapshot, 'wallMicros'>,
-  end: Pick<Snapshot, 'wallMicros'>,
-  requests: readonly Sent[]
-): { acceptMicros: number[]; lagMicros: number[] } {
+function latenciesBetween(begin: Moment, end: Moment, requests: readonly Sent[]) {
   const due = requests.filter(({ dueMicros }) => dueMicros >= begin.wallMicros && dueMicros < end.wallMicros)
   return {
     acceptMicros: ascending(due.map(({ dueMicros, answeredMicros }) => answeredMicros - dueMicros)),

@@ -8,21 +8,18 @@
 // measured by a part of them, those that end alike: their nodes are as full as those of all. Of the year, the levels
 // that are kept for ever are written as settling would have left them; what is kept for a day is added from the other
 // tables.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { Redis } from 'ioredis'
 import { createKeys, MEASURES, type Keys } from '../../shared/keys.ts'
-import { createLog } from '../../shared/log.ts'
 import { PROCESSOR_NAMES } from '../../shared/payment.ts'
-import { connectRedis } from '../../shared/redis/connect.ts'
 import { createFunctions, type Functions } from '../../shared/redis/functions.ts'
 import { loadLibrary } from '../../shared/redis/library.ts'
 import { renderTable } from '../../shared/table.ts'
 import { cellsOf, isFine } from '../../shared/totals.ts'
+import { createOwner } from '../support/owner.ts'
 import { cents, newPayments } from '../support/payments.ts'
+import { startRedis } from '../support/redis.ts'
+import { deleteHashes, redisInfo } from './redis-figures.ts'
 
 // A day's share of 10 million payments in 30 days.
 const paymentCount = Number(process.argv[2] ?? 333_333)
@@ -49,29 +46,17 @@ console.log(`\n${await withRedis(measureYear)}`)
 
 /** A Redis of its own: what an earlier run freed must not stand in the figures. */
 async function withRedis<T>(measure: (bench: Bench) => Promise<T>): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), 'redis-memory-'))
-  const socket = join(directory, 'redis.sock')
-  const server = spawn(
-    'redis-server',
-    [resolve('compose/redis.conf'), '--unixsocket', socket, '--dir', directory, '--appendonly', 'no'],
-    { stdio: 'ignore' }
-  )
-  const redis = await connectRedis(`unix:${socket}`, 'bench', 30_000, createLog('bench', 'silent'))
-  const keys = createKeys()
-  const functions = createFunctions(redis, keys, 24)
-  await loadLibrary(redis)
-  await functions.createGroup()
-  const result = await measure({
-    redis,
-    keys,
-    functions,
-    usedBytes: async () => Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1])
-  })
-  redis.disconnect()
-  server.kill('SIGTERM')
-  await once(server, 'exit')
-  await rm(directory, { recursive: true })
-  return result
+  const owner = createOwner()
+  try {
+    const { redis } = await startRedis(owner.own, [resolve('compose/redis.conf'), '--appendonly', 'no'])
+    const keys = createKeys()
+    const functions = createFunctions(redis, keys, 24)
+    await loadLibrary(redis)
+    await functions.createGroup()
+    return await measure({ redis, keys, functions, usedBytes: async () => (await redisInfo(redis)).usedBytes })
+  } finally {
+    await owner.release()
+  }
 }
 
 async function measurePayments(bench: Bench, ratePerSecond: number): Promise<string[]> {
@@ -83,7 +68,7 @@ async function measurePayments(bench: Bench, ratePerSecond: number): Promise<str
   const startMs = Date.UTC(2026, 0, 1)
   await settleAll(functions, paymentCount, index => startMs + Math.floor((index / ratePerSecond) * 1_000))
   const settled = await usedBytes()
-  await deleteAll(bench, keys.totalsPattern)
+  await deleteHashes(redis, keys.totalsPattern)
   const idsOnly = await usedBytes()
   return [
     `${ratePerSecond}/s`,
@@ -91,8 +76,7 @@ async function measurePayments(bench: Bench, ratePerSecond: number): Promise<str
   ]
 }
 
-async function measureIds(bench: Bench, ratePerSecond: number): Promise<string[]> {
-  const { functions, usedBytes, keys } = bench
+async function measureIds({ redis, functions, keys }: Bench, ratePerSecond: number): Promise<string[]> {
   const idCount = ratePerSecond * DAY_SECONDS
   // Each digit that all ids have at their end leaves a sixteenth of them.
   const alike = [0, 1, 2].find(digits => idCount / 16 ** digits <= 350_000) ?? 2
@@ -100,9 +84,8 @@ async function measureIds(bench: Bench, ratePerSecond: number): Promise<string[]
   const ending = '0'.repeat(alike)
   await acceptAll(functions, count, ending)
   await settleAll(functions, count, () => Date.UTC(2026, 0, 1))
-  const settled = await usedBytes()
-  await deleteAll(bench, keys.idsPattern)
-  return [`${ratePerSecond}/s`, String(idCount), String(count), ((settled - (await usedBytes())) / count).toFixed(1)]
+  const { bytes } = await deleteHashes(redis, keys.idsPattern)
+  return [`${ratePerSecond}/s`, String(idCount), String(count), (bytes / count).toFixed(1)]
 }
 
 async function measureYear({ redis, keys, usedBytes }: Bench): Promise<string> {
@@ -132,12 +115,6 @@ async function measureYear({ redis, keys, usedBytes }: Bench): Promise<string> {
   }
   const megabytes = ((await usedBytes()) - empty) / 1_048_576
   return `${YEAR_PAYMENTS_A_DAY} payments a day for a year: the totals that are kept for ever take ${megabytes.toFixed(1)} MB for ${PROCESSOR_NAMES.length} processors`
-}
-
-async function deleteAll({ redis }: Bench, match: string): Promise<void> {
-  for await (const page of redis.scanStream({ match, count: 1_000 })) {
-    if ((page as string[]).length > 0) await redis.del(...(page as string[]))
-  }
 }
 
 async function acceptAll(functions: Functions, count: number, ending = ''): Promise<void> {

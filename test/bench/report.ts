@@ -1,18 +1,12 @@
 // A run, or the medians of several, as text.
 import { renderTable } from '../../shared/table.ts'
-import { count } from '../k6/report.ts'
+import { count } from '../support/numbers.ts'
 import type { Change } from './compare.ts'
-import {
-  floorByService,
-  SERVICES,
-  totalOf,
-  type ByService,
-  type Floor,
-  type RateResult,
-  type RunResult
-} from './result.ts'
+import { mapServices, SERVICES, totalOf, type ByService, type RateResult, type RunResult } from './result.ts'
 import { describeLimits } from './saturation.ts'
-import { median } from './statistics.ts'
+import { median } from '../support/statistics.ts'
+
+const NONE = mapServices(() => 0)
 
 export function renderRun(run: RunResult, coreCount: number): string {
   const { commit, machine, mode, platform, seconds, at } = run
@@ -20,14 +14,10 @@ export function renderRun(run: RunResult, coreCount: number): string {
     `${commit} on ${machine}, ${at}\n${mode}: ${platform}; ${seconds} s at each rate`,
     renderRates(run.rates),
     ...limitsOf(run.rates, coreCount),
-    'µs of CPU a settled payment, and how many times the floor that is',
+    'µs of CPU a settled payment, and how many times that is what a bare pipeline takes, which checks nothing and remembers nothing',
     renderCpu(run),
-    'µs of CPU a settled payment of a bare pipeline at the same rate, which checks nothing and remembers nothing; and how many times that ours is',
-    renderBare(run),
     'MB of memory, at most',
     renderByService(run.rates, rate => rate.memoryMegabytesByService),
-    'The floor: µs of CPU a payment of the bare parts, driven as hard as they go; and of our functions, driven in the same way',
-    renderFloor(run.floor),
     'The books are equal: at each rate everything accepted was settled, and the summary says what the processors booked.'
   ].join('\n\n')
 }
@@ -99,72 +89,26 @@ function limitsOf(rates: readonly RateResult[], coreCount: number): string[] {
   return lines.length === 0 ? [] : [lines.join('\n')]
 }
 
-function renderCpu({ rates, floor }: RunResult): string {
-  const floors = floorByService(floor)
-  const cell = (micros: number, floorMicros: number) =>
-    `${micros.toFixed(1)}${floorMicros === 0 ? '       ' : `  ${(micros / floorMicros).toFixed(2)}x`.padStart(7)}`
-  const rows = SERVICES.map(service => [
-    service,
-    floors[service].toFixed(1),
-    ...rates.map(rate => cell(rate.cpuMicrosByService[service], floors[service]))
-  ])
-  rows.push(['all', totalOf(floors).toFixed(1), ...rates.map(rate => cell(rate.cpuMicrosPerPayment, totalOf(floors)))])
-  return renderTable(['', 'floor', ...rates.map(({ rate }) => `${count(rate)}/s       `)], rows)
-}
-
-function renderBare({ barePipeline, rates }: RunResult): string {
-  const ours = (index: number, of: (rate: RateResult) => number) =>
-    rates[index] === undefined ? NaN : of(rates[index])
-  const cell = (bare: number, micros: number) => `${bare.toFixed(1)}${`  ${(micros / bare).toFixed(2)}x`.padStart(7)}`
-  const services = SERVICES.filter(service => service !== 'monitor')
-  const rows = services.map(service => [
-    service,
-    ...barePipeline.map(({ microsByService }, index) =>
-      cell(
-        microsByService[service],
-        ours(index, rate => rate.cpuMicrosByService[service])
-      )
-    )
-  ])
-  rows.push([
-    'all',
-    ...barePipeline.map(({ microsByService }, index) =>
-      cell(
-        totalOf(microsByService),
-        ours(index, rate => rate.cpuMicrosPerPayment)
-      )
-    )
-  ])
-  return renderTable(['', ...barePipeline.map(({ rate }) => `${count(rate)}/s       `)], rows)
+function renderCpu({ rates, barePipeline }: RunResult): string {
+  const row = (name: string, of: (micros: ByService) => number) => [
+    name,
+    ...rates.map(({ cpuMicrosByService }, index) => {
+      const [micros, bare] = [of(cpuMicrosByService), of(barePipeline[index]?.microsByService ?? NONE)]
+      return `${micros.toFixed(1)}${(bare === 0 ? '' : `  ${(micros / bare).toFixed(2)}x`).padStart(7)}`
+    })
+  ]
+  const rows = [
+    ...SERVICES.map(service => row(service, micros => micros[service])),
+    row('all', totalOf),
+    ['bare pipeline', ...barePipeline.map(({ microsByService }) => `${totalOf(microsByService).toFixed(1)}       `)]
+  ]
+  return renderTable(['', ...rates.map(({ rate }) => `${count(rate)}/s       `)], rows)
 }
 
 function renderByService(rates: readonly RateResult[], of: (rate: RateResult) => ByService): string {
   const rows = SERVICES.map(service => [service, ...rates.map(rate => of(rate)[service].toFixed(1))])
   rows.push(['all', ...rates.map(rate => totalOf(of(rate)).toFixed(1))])
   return renderTable(['', ...rates.map(({ rate }) => `${count(rate)}/s`)], rows)
-}
-
-function renderFloor(floor: Floor): string {
-  const { queue, ourQueue } = floor
-  const rows: [string, number, number | undefined, string][] = [
-    ['HAProxy before a server that answers 202', floor.haproxy, undefined, 'haproxy'],
-    ['uWebSockets.js answering 202, no storage', floor.serverAnswering202, undefined, 'gateways'],
-    ['accept, in batches of 32: the client', queue.acceptInClient, ourQueue.acceptInClient, 'gateways'],
-    ['accept: Redis', queue.acceptInRedis, ourQueue.acceptInRedis, 'redis'],
-    [
-      'take and settle, in batches of 32: the client',
-      queue.takeAndSettleInClient,
-      ourQueue.takeAndSettleInClient,
-      'worker'
-    ],
-    ['take and settle: Redis', queue.takeAndSettleInRedis, ourQueue.takeAndSettleInRedis, 'redis'],
-    ['undici dispatch to a processor model', floor.dispatch, undefined, 'worker'],
-    ['all', totalOf(floorByService(floor)), undefined, '']
-  ]
-  return renderTable(
-    ['', 'bare', 'ours', 'part of'],
-    rows.map(([name, micros, ours, service]) => [name, micros.toFixed(1), ours?.toFixed(1) ?? '', service])
-  )
 }
 
 function digits(value: number): string {

@@ -1,27 +1,9 @@
 // What one run of the benchmark found: one line of JSON in .results/bench.jsonl.
-import { median } from './statistics.ts'
+import { median } from '../support/statistics.ts'
 
 export const SERVICES = ['haproxy', 'gateways', 'redis', 'worker', 'monitor'] as const
 export type Service = (typeof SERVICES)[number]
 export type ByService = Record<Service, number>
-
-export type QueueCosts = {
-  acceptInClient: number
-  acceptInRedis: number
-  takeAndSettleInClient: number
-  takeAndSettleInRedis: number
-}
-
-/** What the bare parts cost, in µs of CPU a payment; floor.ts says how each is measured. */
-export type Floor = {
-  haproxy: number
-  serverAnswering202: number
-  dispatch: number
-  /** With the least that Redis has to do. */
-  queue: QueueCosts
-  /** With our functions, driven in the same way: not part of the floor. */
-  ourQueue: QueueCosts
-}
 
 export type RateResult = {
   /** Payments a second that were asked of the load tool. */
@@ -47,7 +29,6 @@ export type RateResult = {
   backlog: number
   cpuMicrosPerPayment: number
   cpuMicrosByService: ByService
-  floorMicrosPerPayment: number
   /** The share of the time in which a CPU limit held the service back; of both gateways together it can be above 1. */
   throttledByService: ByService
   memoryMegabytes: number
@@ -66,7 +47,7 @@ export type RateResult = {
   }
 }
 
-/** What the least pipeline of the same shape costs at a rate; bare-pipeline.ts says how it is measured. */
+/** What the least pipeline of the same shape costs at a rate; bare/pipeline.ts says how it is measured. */
 export type BareRate = { rate: number; microsByService: ByService }
 
 export type RunResult = {
@@ -77,7 +58,6 @@ export type RunResult = {
   /** What the services ran on, e.g. the container engine. */
   platform: string
   seconds: number
-  floor: Floor
   /** One for each of the rates. */
   barePipeline: BareRate[]
   rates: RateResult[]
@@ -88,15 +68,10 @@ export function serialise(run: object): string {
   return JSON.stringify(run, (_name, value: unknown) => (typeof value === 'number' ? Number(value.toFixed(3)) : value))
 }
 
-/** The floor of each service: the parts that it can't do without. */
-export function floorByService(floor: Floor): ByService {
-  return {
-    haproxy: floor.haproxy,
-    gateways: floor.serverAnswering202 + floor.queue.acceptInClient,
-    redis: floor.queue.acceptInRedis + floor.queue.takeAndSettleInRedis,
-    worker: floor.dispatch + floor.queue.takeAndSettleInClient,
-    monitor: 0
-  }
+/** How many times what a bare pipeline takes at the same rate; NaN where none was measured. */
+export function timesBare({ rate, cpuMicrosPerPayment }: RateResult, { barePipeline }: RunResult): number {
+  const bare = barePipeline.find(each => each.rate === rate)
+  return bare === undefined ? NaN : cpuMicrosPerPayment / totalOf(bare.microsByService)
 }
 
 export function totalOf(values: ByService): number {

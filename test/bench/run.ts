@@ -1,21 +1,20 @@
-// npm run bench: what a payment costs at several rates, beside what its bare parts cost in the same run.
+// npm run bench: what a payment costs at several rates, beside what a bare pipeline takes in the same run.
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { abortOnSignals, shown, UsageError } from '../k6/command-line.ts'
-import { provenance } from '../k6/provenance.ts'
-import { readSettings, type Settings } from './arguments.ts'
-import { exitCodeOf, resultsPath, saveLine, say, settingsFrom } from './command.ts'
-import { measureBarePipeline } from './bare-pipeline.ts'
+import { resolve } from 'node:path'
+import { CannotRunError, defineCommand, isMain, runCommand, say, shown, wholeNumber } from '../support/command.ts'
+import { provenance, resultsPath, saveLine } from '../support/results.ts'
+import { measureBarePipeline } from './bare/pipeline.ts'
 import { compareRuns } from './compare.ts'
 import { startComposeSystem } from './compose-system.ts'
 import { ensureLoad } from './find-load.ts'
-import { measureFloor } from './floor.ts'
-import { startLocalSystem } from './local-system.ts'
 import { measureRate, warmUp } from './measure-rate.ts'
 import { renderChanges, renderRun, renderSpread } from './report.ts'
-import { floorByService, medianRun, serialise, totalOf, type RunResult } from './result.ts'
+import { medianRun, serialise, totalOf, type RunResult } from './result.ts'
+import { startLocalSystem } from './system.ts'
 
-const RESULTS_PATH = resultsPath('bench')
+const RESULTS = 'bench.jsonl'
+const RATE_MAX = 100_000
 
 const usage = `npm run bench: open-loop load at several rates against the whole system, and what a payment costs whom.
 
@@ -24,21 +23,19 @@ const usage = `npm run bench: open-loop load at several rates against the whole 
   npm run bench -- --rates 500,5000      other rates, from 200 to 100,000
   npm run bench -- --seconds S           how long at each rate, from 1 to 600
   npm run bench -- --runs N              N runs, each with a new system, their medians and their spread
-  npm run bench -- --compare FILE        and what changed since the runs in FILE, lines of JSON as they are in ${shown(RESULTS_PATH)}
+  npm run bench -- --compare FILE        and what changed since the runs in FILE, lines of JSON as they are in ${shown(resultsPath(RESULTS))}
   npm run --silent bench -- --json       one line of JSON a run on stdout instead of tables
 
-Each run measures the bare parts first (HAProxy, uWebSockets.js, the least that Redis has to do, undici), driven as hard as they go:
-their sum is the floor. Then a bare pipeline of them at each rate, up to 10 s: what the machine takes at that rate for the least that
-this shape has to do. Then each rate: the system is emptied, loaded for a second before the figures begin, and checked when everything is
-settled: no figure without equal books. Progress is on stderr. Each run is also one line of JSON in ${shown(RESULTS_PATH)}.
+Each run measures a bare pipeline first, up to 10 s at each rate: HAProxy, uWebSockets.js, the least that Redis has to do, and undici,
+which is what the machine takes at that rate for the least that this shape has to do. Then each rate: the system is emptied, loaded for a
+second before the figures begin, and checked when everything is settled: no figure without equal books. Progress is on stderr. Each run is also one line of JSON in ${shown(resultsPath(RESULTS))}.
 
 accept         from when a request was due, so no coordinated omission, until its answer; all requests that were due in the time
 settle         from the 202 until GET /payments/{id} says settled; a sample of 5 to 25 payments a second, to 2 ms or 5 %
 µs of CPU      the operating system's count for each service, from the begin of the time until all is settled, for each payment settled
 MB of memory   anonymous pages of processes, or what the kernel counts of a container less its cached files; at most at a time
 
---compare takes the lines of FILE that were made the same way, all as "before". A change counts when no run before and
---no run after
+--compare takes the lines of FILE that were made the same way, all as "before". A change counts when no run before and no run after
 overlap and the medians differ by at least 3 % (settled/s), 5 % (µs), 10 % (memory) or 30 % (p99s); with fewer than 3 runs on
 either side, whose spread nobody knows, by three times that.
 
@@ -50,80 +47,84 @@ Exit codes
   2    the run could not take place: arguments, FILE, Go or engine
   130  stopped by Ctrl-C`
 
-/** Of warming up and of each bare part: enough for figures that repeat to a few percent. */
-const SHORT_SECONDS_MAX = 4
+/** Of warming up: enough for figures that repeat to a few percent. */
+const WARM_UP = { ratePerSecond: 3_000, secondsMax: 4 }
 const BARE_SECONDS_MAX = 10
-const WARM_UP_RATE = 3_000
 
-async function main(): Promise<number> {
-  const settings = settingsFrom({ usage, readSettings }, process.argv.slice(2))
-  if (settings === undefined) {
-    console.log(usage)
-    return 0
-  }
-  const before = settings.comparePath === undefined ? [] : readBefore(settings.comparePath, settings)
-
-  const signal = abortOnSignals()
-  try {
-    const tool = await ensureLoad(say, signal)
+export const BENCH = defineCommand({
+  name: 'bench',
+  usage,
+  options: {
+    rates: { type: 'string', default: '500,2000,5000,10000,20000' },
+    seconds: { type: 'string', default: '20' },
+    runs: { type: 'string', default: '1' },
+    compose: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    compare: { type: 'string' }
+  },
+  readSettings(values): Settings {
+    // Fewer than two payments on each connection of the load tool are no schedule.
+    const rates = values.rates.split(',').map(text => wholeNumber('--rates', text, 200, RATE_MAX))
+    if (new Set(rates).size < rates.length) throw new Error('--rates has a rate twice')
+    return {
+      rates,
+      seconds: wholeNumber('--seconds', values.seconds, 1, 600),
+      runCount: wholeNumber('--runs', values.runs, 1, 99),
+      isCompose: values.compose,
+      wantsJson: values.json,
+      comparePath: values.compare === undefined ? undefined : resolve(values.compare)
+    }
+  },
+  async run(settings, stopping) {
+    const before = settings.comparePath === undefined ? [] : readBefore(settings.comparePath, settings)
+    const signal = stopping()
+    const tool = await ensureLoad(signal)
     const runs: RunResult[] = []
     for (let number = 1; number <= settings.runCount; number += 1) {
       if (settings.runCount > 1) say(`\nRun ${number} of ${settings.runCount}`)
       const run = await runOnce(tool, settings, signal)
       runs.push(run)
-      saveLine('bench', run)
+      saveLine(RESULTS, serialise(run))
       if (settings.wantsJson) console.log(serialise(run))
       else if (settings.runCount === 1) console.log(`\n${renderRun(run, availableParallelism())}`)
     }
     return conclude(settings, before, runs)
-  } catch (error) {
-    if (!signal.aborted) throw error
-    say('Stopped.')
-    return 130
   }
+})
+
+type Settings = {
+  rates: number[]
+  seconds: number
+  runCount: number
+  isCompose: boolean
+  wantsJson: boolean
+  comparePath: string | undefined
 }
 
 async function runOnce(tool: string, { rates, seconds, isCompose }: Settings, signal: AbortSignal): Promise<RunResult> {
-  const shortSeconds = Math.min(seconds, SHORT_SECONDS_MAX)
-  say('measuring the bare parts')
-  const floor = await measureFloor(tool, shortSeconds, signal)
-  const floorMicros = totalOf(floorByService(floor))
-  say(`  their sum is ${floorMicros.toFixed(1)} µs a payment`)
-
-  const warmUpRate = { ratePerSecond: WARM_UP_RATE, seconds: shortSeconds }
+  const warmUpRate = { ratePerSecond: WARM_UP.ratePerSecond, seconds: Math.min(seconds, WARM_UP.secondsMax) }
   say('measuring a bare pipeline at each rate')
-  const barePipeline = await measureBarePipeline(
-    tool,
-    { rates, seconds: Math.min(seconds, BARE_SECONDS_MAX), warmUp: warmUpRate },
-    signal
-  )
+  const bareSeconds = Math.min(seconds, BARE_SECONDS_MAX)
+  const bareRates = rates.map(ratePerSecond => ({ ratePerSecond, seconds: bareSeconds }))
+  const barePipeline = await measureBarePipeline(tool, [warmUpRate, ...bareRates], signal)
   for (const { rate, microsByService } of barePipeline)
     say(`  ${rate}/s: ${totalOf(microsByService).toFixed(1)} µs a payment`)
 
   say('starting the whole system')
-  const system = await (isCompose ? startComposeSystem(say, signal) : startLocalSystem(signal))
+  const system = await (isCompose ? startComposeSystem(signal) : startLocalSystem(signal))
   try {
     const { mode, platform } = system
     await warmUp(tool, system, warmUpRate, signal)
     const results: RunResult['rates'] = []
     for (const ratePerSecond of rates) {
-      const result = await measureRate(tool, system, { ratePerSecond, seconds }, floorMicros, signal)
+      const result = await measureRate(tool, system, { ratePerSecond, seconds }, signal)
       results.push(result)
       say(
         `  ${ratePerSecond}/s: ${result.settledPerSecond.toFixed(0)} settled/s, accept p99 ${result.acceptP99Ms.toFixed(2)} ms, ` +
           `${result.cpuMicrosPerPayment.toFixed(1)} µs a payment`
       )
     }
-    return {
-      at: new Date().toISOString(),
-      ...provenance(),
-      mode,
-      platform,
-      seconds,
-      floor,
-      barePipeline,
-      rates: results
-    }
+    return { at: new Date().toISOString(), ...provenance(), mode, platform, seconds, barePipeline, rates: results }
   } finally {
     await system.stop()
   }
@@ -153,22 +154,23 @@ function conclude(settings: Settings, before: readonly RunResult[], runs: readon
   return worse.length === 0 ? 0 : 1
 }
 
-/** The runs to compare with, of those in a file. @throws UsageError */
+/** The runs to compare with, of those in a file. @throws CannotRunError */
 function readBefore(path: string, { isCompose, rates }: Settings): RunResult[] {
   let lines: RunResult[]
   try {
-    lines = readFileSync(path, 'utf8')
+    const text = readFileSync(path, 'utf8').trim()
+    // Lines of older versions have more, or no bare pipeline.
+    lines = text
       .split('\n')
-      .filter(line => line.trim() !== '')
-      .map(line => JSON.parse(line) as RunResult)
+      .map(line => ({ barePipeline: [], ...(JSON.parse(line) as Partial<RunResult>) }) as RunResult)
   } catch (error) {
-    throw new UsageError(`${shown(path)}: ${(error as Error).message}`, { cause: error })
+    throw new CannotRunError(`${shown(path)}: ${(error as Error).message}`, { cause: error })
   }
   const mode = isCompose ? 'compose' : 'local'
   const comparable = lines.filter(line => line.mode === mode && line.rates.some(({ rate }) => rates.includes(rate)))
   if (comparable.length === 0)
-    throw new UsageError(`${shown(path)} has no run of mode ${mode} with one of the rates ${rates.join(', ')}`)
+    throw new CannotRunError(`${shown(path)} has no run of mode ${mode} with one of the rates ${rates.join(', ')}`)
   return comparable
 }
 
-process.exitCode = await exitCodeOf('bench', main)
+if (isMain(import.meta.filename)) await runCommand(BENCH)

@@ -12,9 +12,10 @@ import { join, resolve } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createTraffic } from '../faults/traffic.ts'
-import { added, differences, readBackend, readProcessors, requestsIn, type Books } from '../k6/books.ts'
-import { ensureK6 } from '../k6/find-k6.ts'
-import { isFine, runOnce } from '../k6/one-run.ts'
+import { added, differences, readBackend, readProcessors, requestsIn, type Books } from '../support/books.ts'
+import { ensureK6 } from '../support/contest/find-k6.ts'
+import { isFine, runOnce } from '../support/contest/run.ts'
+import { say } from '../support/command.ts'
 import { ensureBaseImages } from '../support/engine/base-images.ts'
 import { deploy, type Deployment } from '../support/engine/deployment.ts'
 import { openEngine, type Engine } from '../support/engine/engine.ts'
@@ -26,9 +27,6 @@ import { watch } from './watch.ts'
 const SERVICES = ['gateway-1', 'gateway-2', 'haproxy', 'health-monitor', 'processor-worker', 'redis']
 const DRAINED_WITHIN_MS = 300_000
 const noSignal = new AbortController().signal
-const say = (line: string) => {
-  console.log(`# ${line}`)
-}
 
 let engine: Engine
 let deployment: Deployment
@@ -37,8 +35,8 @@ const whole = createOwner()
 before(async () => {
   engine = whole.own(await openEngine(), opened => opened.close())
   say(engine.description)
-  await ensureBaseImages(engine, say)
-  deployment = whole.own(await deploy(engine, { PURGE: 'open' }, say), deployed => deployed.down())
+  await ensureBaseImages(engine)
+  deployment = whole.own(await deploy(engine, { PURGE: 'open' }), deployed => deployed.down())
 })
 after(() => whole.release())
 
@@ -207,9 +205,9 @@ test('a full Redis refuses with 503, is not killed for memory, and all that was 
 
 test('a short contest earns all that is possible', async t => {
   const k6 = await ensureK6(noSignal)
-  const schedule = resolve(import.meta.dirname, '../k6/schedules/short.json')
+  const schedulePath = resolve(import.meta.dirname, '../k6/schedules/short.json')
   const target = { backendUrl: deployment.url, processorUrls: deployment.processorUrls, token: '123' }
-  const run = await runOnce(k6, schedule, 30_000, target, noSignal)
+  const run = await runOnce(k6, { schedulePath, drainMaxMs: 30_000 }, target, noSignal)
   const { asked, profit, idealProfit, lag, p99Ms } = run.result
   t.diagnostic(`${asked} payments, profit ${profit} of ${idealProfit}, ${lag} left over, p99 ${p99Ms ?? NaN} ms`)
   assert(isFine(run))
@@ -217,7 +215,7 @@ test('a short contest earns all that is possible', async t => {
 })
 
 test('with compose/monitoring each container tells its metrics through HAProxy, inside of the same limits, and nowhere else', async t => {
-  const watched = ownerOf(t)(await deploy(engine, {}, say, undefined, 'monitoring/docker-compose.yml'), deployed =>
+  const watched = ownerOf(t)(await deploy(engine, {}, undefined, 'monitoring/docker-compose.yml'), deployed =>
     deployed.down()
   )
   assert.deepEqual([...watched.services].sort(), SERVICES)

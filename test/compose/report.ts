@@ -1,6 +1,6 @@
-import { median, sum } from '../bench/statistics.ts'
-import { count, money } from '../k6/report.ts'
-import type { Run } from '../k6/one-run.ts'
+import { median, sum } from '../support/statistics.ts'
+import { count, money } from '../support/numbers.ts'
+import type { Run } from '../support/contest/run.ts'
 import { renderTable } from '../../shared/table.ts'
 import type { Usage } from './watch.ts'
 

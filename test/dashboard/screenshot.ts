@@ -6,20 +6,17 @@
 // processor fails for 16 s, for 4 of which payments wait for it (11 unless configured): with fewer of them to catch up
 // with afterwards, the other lines are not squeezed. What the picture shows was not made up.
 import { mkdirSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { Browser, Page } from 'playwright-core'
 import { Pool } from 'undici'
-import { startStack } from '../../compose/local/stack.ts'
 import { startBrowser } from '../support/browser.ts'
 import { createOwner } from '../support/owner.ts'
 import { newPayment } from '../support/payments.ts'
 import { bodyOf } from '../support/pipeline.ts'
-import { ProcessorAdmin } from '../support/processor/admin-client.ts'
 import { createRandom } from '../support/random.ts'
+import { startTestStack } from '../support/stack.ts'
 
 const SECONDS = 115
 const FAILING = { fromSecond: 40, untilSecond: 56 }
@@ -32,28 +29,22 @@ const {
 } = parseArgs({ options: { to: { type: 'string' } } })
 const owner = createOwner()
 try {
-  const directory = owner.own(await mkdtemp(join(tmpdir(), 'screenshot-')), path =>
-    rm(path, { recursive: true, force: true })
-  )
-  const stack = owner.own(
-    await startStack({ directory, environment: { worker: { FALLBACK_AFTER_MS: '4000' } } }),
-    running => running.kill()
-  )
+  const environment = { worker: { FALLBACK_AFTER_MS: '4000' } }
+  const { stack, admins } = await startTestStack(owner.own, 'screenshot', { environment })
   const browser = owner.own(await startBrowser(), running => running.close())
   const url = `${stack.url}/dashboard`
   const page = await open(browser, url, { viewport: DESK, colorScheme: 'dark' })
 
   console.log(`${SECONDS} s of load on ${url} …`)
   const load = pay(stack.url)
-  const processor = new ProcessorAdmin(stack.processorUrls.default)
   await sleep(FAILING.fromSecond * 1_000)
-  await processor.setFailing(true)
+  await admins.default.setFailing(true)
   await sleep((FAILING.untilSecond - FAILING.fromSecond) * 1_000)
   if (to !== undefined) {
     mkdirSync(to, { recursive: true })
     await page.screenshot({ path: join(to, 'trouble.png'), fullPage: true })
   }
-  await processor.setFailing(false)
+  await admins.default.setFailing(false)
   await sleep((SECONDS - FAILING.untilSecond) * 1_000)
   if (to === undefined) {
     await page.screenshot({ path: 'docs/dashboard.png', fullPage: true })

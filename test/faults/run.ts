@@ -1,6 +1,6 @@
 // npm run faults: many seeds of random faults, each against a stack of its own, with the figures.
 import { writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
+import { runCommand, wholeNumber } from '../support/command.ts'
 import { runSeed, type RunReport } from './random-run.ts'
 import { describeSeed, describeTotals } from './report.ts'
 
@@ -19,62 +19,52 @@ const usage = `npm run faults: kills, pauses, breaks and starves every part of t
 SEED=N in the environment replays one seed: the same payments, and the same faults at the same times.
 Exit code 1 if a run fails; its logs and data are kept.`
 
-async function main(): Promise<boolean> {
-  const { values } = parseArgs({
-    options: {
-      help: { type: 'boolean', short: 'h' },
-      verbose: { type: 'boolean' },
-      json: { type: 'string' },
-      seeds: { type: 'string', default: '20' },
-      'first-seed': { type: 'string', default: '1' },
-      payments: { type: 'string', default: '5000' },
-      faults: { type: 'string', default: '14' },
-      rate: { type: 'string', default: '300' }
+const NUMBER_MAX = 999_999_999
+
+await runCommand({
+  name: 'faults',
+  usage,
+  options: {
+    verbose: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    seeds: { type: 'string', default: '20' },
+    'first-seed': { type: 'string', default: '1' },
+    payments: { type: 'string', default: '5000' },
+    faults: { type: 'string', default: '14' },
+    rate: { type: 'string', default: '300' }
+  },
+  readSettings(values) {
+    const number = (name: string, text: string) => wholeNumber(name, text, 0, NUMBER_MAX)
+    const replayed = process.env.SEED
+    return {
+      first: replayed === undefined ? number('--first-seed', values['first-seed']) : number('SEED', replayed),
+      count: replayed === undefined ? number('--seeds', values.seeds) : 1,
+      options: {
+        payments: number('--payments', values.payments),
+        faults: number('--faults', values.faults),
+        rate: number('--rate', values.rate)
+      },
+      isVerbose: values.verbose,
+      jsonPath: values.json
     }
-  })
-  if (values.help === true) {
-    console.log(usage)
-    return true
-  }
-  const replayed = process.env.SEED
-  const first = wholeNumber('first seed', replayed ?? values['first-seed'])
-  const count = replayed === undefined ? wholeNumber('number of seeds', values.seeds) : 1
-  const options = {
-    payments: wholeNumber('number of payments', values.payments),
-    faults: wholeNumber('number of faults', values.faults),
-    rate: wholeNumber('rate', values.rate)
-  }
-
-  const words = Object.entries(options)
-    .map(([name, value]) => `--${name} ${value}`)
-    .join(' ')
-  const reports: RunReport[] = []
-  for (let seed = first; seed < first + count; seed++) {
-    console.log(`seed ${seed} (${reports.length + 1} of ${count}) …`)
-    const report = await runSeed({
-      seed,
-      ...options,
-      onFault: text => {
-        if (values.verbose === true) console.log(`  ${text}`)
+  },
+  async run({ first, count, options, isVerbose, jsonPath }) {
+    const words = Object.entries(options)
+      .map(([name, value]) => `--${name} ${value}`)
+      .join(' ')
+    const reports: RunReport[] = []
+    for (let seed = first; seed < first + count; seed++) {
+      console.log(`seed ${seed} (${reports.length + 1} of ${count}) …`)
+      const onFault = (text: string) => {
+        if (isVerbose) console.log(`  ${text}`)
       }
-    })
-    reports.push(report)
-    console.log(describeSeed(report, words))
-    if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ options, reports }, null, 1)}\n`)
+      const report = await runSeed({ seed, ...options, onFault })
+      reports.push(report)
+      console.log(describeSeed(report, words))
+      if (jsonPath !== undefined) writeFileSync(jsonPath, `${JSON.stringify({ options, reports }, null, 1)}\n`)
+    }
+    console.log(describeTotals(reports))
+    // A run that got stuck may still be waiting for something.
+    process.exit(reports.every(({ failure }) => failure === undefined) ? 0 : 1)
   }
-  console.log(describeTotals(reports))
-  return reports.every(({ failure }) => failure === undefined)
-}
-
-function wholeNumber(what: string, text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new Error(`the ${what} must be a whole number, not ${JSON.stringify(text)}`)
-  return Number(text)
-}
-
-try {
-  // A run that got stuck may still be waiting for something.
-  process.exit((await main()) ? 0 : 1)
-} catch (error) {
-  console.error(`npm run faults: ${error instanceof Error ? error.message : String(error)}`)
-  process.exit(2)
-}
+})

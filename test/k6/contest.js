@@ -23,7 +23,8 @@ import http from 'k6/http'
 import exec from 'k6/execution'
 import { sleep } from 'k6'
 import { Counter, Trend } from 'k6/metrics'
-import { differences, NAMES } from './books.ts'
+import { PROCESSOR_NAMES } from '../../shared/payment.ts'
+import { differences } from '../support/books.ts'
 import {
   admin,
   adminCall,
@@ -36,9 +37,9 @@ import {
   readBooks,
   sleepUntil
 } from './lib/system.js'
-import { renderTable } from './report.ts'
-import { CHECK_WINDOW_MS, parseSchedule } from './schedule.ts'
-import { scoreRun } from './score.ts'
+import { renderScore } from '../support/contest/score-table.ts'
+import { CHECK_WINDOW_MS, parseSchedule } from '../support/contest/schedule.ts'
+import { scoreRun } from '../support/contest/score.ts'
 
 const schedule = parseSchedule(JSON.parse(open(__ENV.SCHEDULE || 'schedules/published.json')))
 
@@ -53,7 +54,7 @@ const purged = new Counter('contest_purged')
 // Requests to the backend only: what the processors' admin API takes is not the backend's doing.
 const backendMs = new Trend('contest_backend_ms', true)
 const settled = {}
-for (const name of NAMES) {
+for (const name of PROCESSOR_NAMES) {
   settled[name] = {
     requests: new Counter(`contest_settled_requests_${name}`),
     cents: new Counter(`contest_settled_cents_${name}`),
@@ -82,7 +83,7 @@ export const options = {
 }
 
 export function setup() {
-  for (const name of NAMES) {
+  for (const name of PROCESSOR_NAMES) {
     admin(name, 'POST', 'purge-payments')
     configure(name, { delayMs: 0, failing: false })
   }
@@ -111,11 +112,11 @@ export function stages() {
   for (const stage of schedule.stages) {
     if (!sleepUntil(startMs + stage.atMs)) return
     // All at once: the processors change together.
-    const calls = NAMES.flatMap(name => configurationCalls(name, stage[name]))
+    const calls = PROCESSOR_NAMES.flatMap(name => configurationCalls(name, stage[name]))
     for (const response of http.batch(calls)) {
       if (!isSuccess(response)) console.error(`${response.url}: ${describe(response)}`)
     }
-    progress(startMs, NAMES.map(name => `${name} ${describeBehaviour(stage[name])}`).join(', '))
+    progress(startMs, PROCESSOR_NAMES.map(name => `${name} ${describeBehaviour(stage[name])}`).join(', '))
   }
 }
 
@@ -128,7 +129,7 @@ export function consistency() {
 }
 
 export function teardown() {
-  for (const name of NAMES) {
+  for (const name of PROCESSOR_NAMES) {
     const books = admin(name, 'GET', 'payments-summary')
     settled[name].requests.add(books.totalRequests)
     settled[name].cents.add(centsOf(books.totalAmount))
@@ -136,7 +137,7 @@ export function teardown() {
     settled[name].feePerTransaction.add(books.feePerTransaction)
   }
   // The books are read: what is left over may settle now.
-  for (const name of NAMES) configure(name, { delayMs: 0, failing: false })
+  for (const name of PROCESSOR_NAMES) configure(name, { delayMs: 0, failing: false })
 }
 
 export function handleSummary({ metrics }) {
@@ -161,7 +162,7 @@ export function handleSummary({ metrics }) {
     default: settledAt('default'),
     fallback: settledAt('fallback')
   })
-  return { stdout: `${__ENV.RESULT === 'json' ? JSON.stringify(result) : renderTable(result)}\n` }
+  return { stdout: `${__ENV.RESULT === 'json' ? JSON.stringify(result) : renderScore(result)}\n` }
 }
 
 /** Asks all three for their books at the same moment; returns what to say about it. */
@@ -173,7 +174,7 @@ function compareBooks(nowMs) {
   checks.add(1)
   backendMs.add(responses.backend.timings.duration)
 
-  for (const name of NAMES) {
+  for (const name of PROCESSOR_NAMES) {
     if (isSuccess(responses[name])) continue
     checksUnanswered.add(1)
     return `books not compared: ${name} did not answer (${describe(responses[name])})`

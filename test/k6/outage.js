@@ -46,11 +46,11 @@
  */
 import http from 'k6/http'
 import { Trend } from 'k6/metrics'
-import { NAMES } from './books.ts'
+import { PROCESSOR_NAMES } from '../../shared/payment.ts'
 import { createLoad, say } from './lib/load.js'
 import { readWholeNumber } from './lib/parameters.ts'
 import { adminCall, describe, isSuccess } from './lib/system.js'
-import { count } from './report.ts'
+import { count } from '../support/numbers.ts'
 
 const rate = readWholeNumber(__ENV, 'RATE', 500, 1, 20_000)
 const beforeSeconds = readWholeNumber(__ENV, 'BEFORE_SECONDS', 5, 1, 600)
@@ -130,7 +130,9 @@ export function handleSummary(data) {
 
 /** @throws when a processor does not take it, after having told both */
 function setFailing(isFailing) {
-  const calls = NAMES.map(name => adminCall(name, 'PUT', 'configurations/failure', { failure: isFailing }, 10_000))
+  const calls = PROCESSOR_NAMES.map(name =>
+    adminCall(name, 'PUT', 'configurations/failure', { failure: isFailing }, 10_000)
+  )
   for (const response of http.batch(calls)) {
     if (isSuccess(response)) continue
     throw new Error(`PUT ${response.request.url} failure=${isFailing}: ${describe(response)}`)

@@ -1,12 +1,11 @@
 // npm run contest: one run of the contest, from nothing to a score.
-import { resolve } from 'node:path'
-import { parseArgs } from 'node:util'
-import { abortOnSignals, assertSchedule, drainMsOf, PUBLISHED_SCHEDULE, shown, UsageError } from './command-line.ts'
-import { ensureK6, K6_VERSION, NoK6Error } from './find-k6.ts'
-import { describeDrain, isFine, runOnce } from './one-run.ts'
-import { provenance } from './provenance.ts'
-import { renderTable } from './report.ts'
-import { NoTargetError, openTarget, type Target } from './target.ts'
+import { runCommand, shown } from '../support/command.ts'
+import { CONTEST_OPTIONS, contestSettings, readSchedule } from '../support/contest/arguments.ts'
+import { ensureK6, K6_VERSION } from '../support/contest/find-k6.ts'
+import { describeDrain, isFine, runOnce } from '../support/contest/run.ts'
+import { renderScore } from '../support/contest/score-table.ts'
+import { provenance } from '../support/results.ts'
+import { openTarget } from './target.ts'
 
 const usage = `npm run contest: growing load while both processors misbehave by a schedule, and what it earned.
 
@@ -33,59 +32,24 @@ Exit codes
   2    the run could not take place: arguments, schedule, k6 or target
   130  stopped by Ctrl-C`
 
-type Settings = { schedulePath: string; drainMaxMs: number; wantsJson: boolean }
-
-async function main(): Promise<number> {
-  const settings = readArguments()
-  if (settings === undefined) {
-    console.log(usage)
-    return 0
-  }
-  assertSchedule(settings.schedulePath)
-
-  const signal = abortOnSignals()
-  let target: Target | undefined
-  try {
+await runCommand({
+  name: 'contest',
+  usage,
+  options: CONTEST_OPTIONS,
+  readSettings: contestSettings,
+  async run(settings, stopping) {
+    readSchedule(settings.schedulePath)
+    const signal = stopping()
     const k6 = await ensureK6(signal)
-    target = await openTarget(process.env, signal)
-    const run = await Promise.race([
-      runOnce(k6, settings.schedulePath, settings.drainMaxMs, target, signal),
-      target.broken
-    ])
-    const schedule = shown(settings.schedulePath)
-    if (settings.wantsJson) console.log(JSON.stringify({ ...run.result, ...run.drained, schedule, ...provenance() }))
-    else console.log(`\n${renderTable(run.result)}\n\n${describeDrain(run)}`)
-    return isFine(run) ? 0 : 1
-  } catch (error) {
-    if (!signal.aborted) throw error
-    console.error('Stopped.')
-    return 130
-  } finally {
-    await target?.stop()
+    const target = await openTarget(process.env, signal)
+    try {
+      const run = await Promise.race([runOnce(k6, settings, target, signal), target.broken])
+      const schedule = shown(settings.schedulePath)
+      if (settings.wantsJson) console.log(JSON.stringify({ ...run.result, ...run.drained, schedule, ...provenance() }))
+      else console.log(`\n${renderScore(run.result)}\n\n${describeDrain(run)}`)
+      return isFine(run) ? 0 : 1
+    } finally {
+      await target.stop()
+    }
   }
-}
-
-function readArguments(): Settings | undefined {
-  try {
-    const { values } = parseArgs({
-      options: {
-        schedule: { type: 'string', default: PUBLISHED_SCHEDULE },
-        drain: { type: 'string', default: '30' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h' }
-      }
-    })
-    if (values.help === true) return undefined
-    return { schedulePath: resolve(values.schedule), drainMaxMs: drainMsOf(values.drain), wantsJson: values.json }
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n\n${usage}`, { cause: error })
-  }
-}
-
-try {
-  process.exitCode = await main()
-} catch (error) {
-  console.error(`\ncontest: ${error instanceof Error ? error.message : String(error)}`)
-  const couldNotRun = error instanceof UsageError || error instanceof NoK6Error || error instanceof NoTargetError
-  process.exitCode = couldNotRun ? 2 : 1
-}
+})

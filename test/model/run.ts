@@ -1,5 +1,5 @@
 // npm run model: looks for an order of events in which the guarantees do not hold.
-import { parseArgs } from 'node:util'
+import { runCommand, wholeNumber } from '../support/command.ts'
 import { createOwner } from '../support/owner.ts'
 import { check } from './check.ts'
 import { describeFailure } from './describe.ts'
@@ -18,49 +18,42 @@ Exit code 1 if a guarantee is broken: it prints the shortest list of steps found
 
 const TELL_EVERY_MS = 5_000
 
-async function main(): Promise<boolean> {
-  const { values } = parseArgs({
-    options: {
-      help: { type: 'boolean', short: 'h' },
-      steps: { type: 'string', default: '100000' },
-      seed: { type: 'string', default: process.env.SEED ?? '1' },
-      'shrink-seconds': { type: 'string', default: '60' }
+const NUMBER_MAX = 999_999_999
+
+await runCommand({
+  name: 'model',
+  usage,
+  options: {
+    steps: { type: 'string', default: '100000' },
+    seed: { type: 'string', default: process.env.SEED ?? '1' },
+    'shrink-seconds': { type: 'string', default: '60' }
+  },
+  readSettings: values => ({
+    seed: wholeNumber('--seed', values.seed, 0, NUMBER_MAX),
+    stepCountMin: wholeNumber('--steps', values.steps, 0, NUMBER_MAX),
+    shrinkMaxMs: wholeNumber('--shrink-seconds', values['shrink-seconds'], 0, NUMBER_MAX) * 1_000
+  }),
+  async run(settings) {
+    const { seed, stepCountMin } = settings
+    const startedAtMs = performance.now()
+    let toldAtMs = startedAtMs
+    const perSecond = (stepCount: number) => Math.round((stepCount * 1_000) / (performance.now() - startedAtMs))
+    const onProgress = (stepCount: number) => {
+      if (performance.now() - toldAtMs < TELL_EVERY_MS) return
+      toldAtMs = performance.now()
+      console.log(`${stepCount} of ${stepCountMin} steps, ${perSecond(stepCount)}/s`)
     }
-  })
-  if (values.help === true) {
-    console.log(usage)
-    return true
+    const owner = createOwner()
+    try {
+      const { stepCount, runCount, failure } = await check(owner.own, { ...settings, onProgress })
+      if (failure) console.log(describeFailure(failure))
+      else
+        console.log(
+          `${stepCount} steps in ${runCount} runs, ${perSecond(stepCount)}/s, seed ${seed}: nothing is broken`
+        )
+      return failure === undefined ? 0 : 1
+    } finally {
+      await owner.release()
+    }
   }
-  const [seed, stepCountMin] = [wholeNumber('--seed', values.seed), wholeNumber('--steps', values.steps)]
-  const shrinkMaxMs = wholeNumber('--shrink-seconds', values['shrink-seconds']) * 1_000
-  const startedAtMs = performance.now()
-  let toldAtMs = startedAtMs
-  const perSecond = (stepCount: number) => Math.round((stepCount * 1_000) / (performance.now() - startedAtMs))
-  const onProgress = (stepCount: number) => {
-    if (performance.now() - toldAtMs < TELL_EVERY_MS) return
-    toldAtMs = performance.now()
-    console.log(`${stepCount} of ${stepCountMin} steps, ${perSecond(stepCount)}/s`)
-  }
-  const owner = createOwner()
-  try {
-    const { stepCount, runCount, failure } = await check(owner.own, { seed, stepCountMin, shrinkMaxMs, onProgress })
-    if (failure) console.log(describeFailure(failure))
-    else
-      console.log(`${stepCount} steps in ${runCount} runs, ${perSecond(stepCount)}/s, seed ${seed}: nothing is broken`)
-    return failure === undefined
-  } finally {
-    await owner.release()
-  }
-}
-
-function wholeNumber(what: string, text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new Error(`${what} must be a whole number, not ${JSON.stringify(text)}`)
-  return Number(text)
-}
-
-try {
-  process.exitCode = (await main()) ? 0 : 1
-} catch (error) {
-  console.error(`npm run model: ${error instanceof Error ? error.message : String(error)}`)
-  process.exitCode = 2
-}
+})

@@ -5,16 +5,16 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { measureBacklog } from '../bench/backlog/measure.ts'
-import { renderBacklog } from '../bench/backlog/report.ts'
+import { renderBacklog } from '../bench/backlog/run.ts'
 import type { Tools } from '../bench/command.ts'
 import { findLoad } from '../bench/find-load.ts'
 import { measureScaling } from '../bench/scaling/measure.ts'
-import { renderScaling } from '../bench/scaling/report.ts'
+import { renderScaling } from '../bench/scaling/run.ts'
 import { measureSummary } from '../bench/summary/measure.ts'
-import { renderSummaryFigures } from '../bench/summary/report.ts'
+import { renderSummaryFigures } from '../bench/summary/run.ts'
 import { STUCK_AFTER_MS } from '../support/eventually.ts'
 
-const tools: Tools = { tool: findLoad() ?? '', signal: new AbortController().signal, say: () => undefined }
+const tools: Tools = { tool: findLoad() ?? '', signal: new AbortController().signal }
 const provenance = { at: '', commit: '', machine: '', platform: '' }
 
 /** Every number anywhere in a result is one. */
@@ -31,8 +31,7 @@ describe('the smallest run', { skip: tools.tool === '' ? 'no load tool' : false,
       ratePerSecond: 200,
       seconds: 1,
       runCount: 1,
-      restartsRedis: true,
-      wantsJson: false
+      restartsRedis: true
     }
     const figures = await measureBacklog(settings, tools)
     assertFigures(figures)
@@ -52,10 +51,7 @@ describe('the smallest run', { skip: tools.tool === '' ? 'no load tool' : false,
   })
 
   it('of bench:summary: thirty days are settled, every answer is right, ids of two days are remembered', async () => {
-    const figures = await measureSummary(
-      { paymentCount: 30_000, ratePerSecond: 200, seconds: 1, runCount: 1, wantsJson: false },
-      tools
-    )
+    const figures = await measureSummary({ paymentCount: 30_000, ratePerSecond: 200, seconds: 1, runCount: 1 }, tools)
     assertFigures(figures)
     const {
       memory,
@@ -73,9 +69,7 @@ describe('the smallest run', { skip: tools.tool === '' ? 'no load tool' : false,
       workerCounts: [2],
       gatewayCounts: [3],
       rateMax: 200,
-      seconds: 1,
-      plotPath: undefined,
-      wantsJson: false
+      seconds: 1
     }
     const figures = await measureScaling(settings, tools)
     assertFigures(figures)

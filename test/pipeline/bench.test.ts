@@ -7,13 +7,12 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { measureBarePipeline } from '../bench/bare-pipeline.ts'
+import { measureBarePipeline } from '../bench/bare/pipeline.ts'
 import { findLoad } from '../bench/find-load.ts'
-import { startLocalSystem } from '../bench/local-system.ts'
+import { startLocalSystem, type System } from '../bench/system.ts'
 import { measureRate } from '../bench/measure-rate.ts'
 import { SERVICES } from '../bench/result.ts'
 import { BooksError } from '../bench/system-books.ts'
-import type { System } from '../bench/system.ts'
 import { STUCK_AFTER_MS } from '../support/eventually.ts'
 
 const tool = findLoad() ?? ''
@@ -28,7 +27,7 @@ describe('a rate', { skip: tool === '' ? 'no load tool' : false, timeout: STUCK_
   after(() => system.stop())
 
   it('has all its figures', async () => {
-    const result = await measureRate(tool, system, low, 60, noSignal)
+    const result = await measureRate(tool, system, low, noSignal)
     assert.equal(result.failedRequests, 0)
     for (const figure of [result.offeredPerSecond, result.acceptedPerSecond, result.settledPerSecond])
       assert(figure > 0)
@@ -45,7 +44,7 @@ describe('a rate', { skip: tool === '' ? 'no load tool' : false, timeout: STUCK_
   })
 
   it('has none when a processor has a payment that was never accepted', async () => {
-    const measuring = measureRate(tool, system, low, 60, noSignal)
+    const measuring = measureRate(tool, system, low, noSignal)
     const strange = sleep(1_000).then(() =>
       fetch(`${system.processorUrls.default}/payments`, {
         method: 'POST',
@@ -61,11 +60,7 @@ it(
   'a bare pipeline settles all it accepts, at a cost for each of its services',
   { skip: tool === '' ? 'no load tool' : false, timeout: STUCK_AFTER_MS },
   async () => {
-    const [result] = await measureBarePipeline(
-      tool,
-      { rates: [low.ratePerSecond], seconds: low.seconds, warmUp: low },
-      noSignal
-    )
+    const [result] = await measureBarePipeline(tool, [low, low], noSignal)
     assert.equal(result?.rate, low.ratePerSecond)
     for (const service of SERVICES)
       assert(

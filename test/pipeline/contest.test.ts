@@ -2,16 +2,14 @@
 // Method: k6 runs a schedule of six seconds against two processor models and a backend of a few lines that can be
 // told to make one kind of mistake. Skipped where there is no k6 (npm run contest gets one).
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { describe, it, type TestContext } from 'node:test'
-import { startDirectBackend, type Mistake } from '../k6/direct-backend.ts'
-import { findK6 } from '../k6/find-k6.ts'
+import { startDirectBackend, type Mistake } from '../support/contest/direct-backend.ts'
+import { findK6 } from '../support/contest/find-k6.ts'
 import { STUCK_AFTER_MS } from '../support/eventually.ts'
+import { startProgram } from '../support/program.ts'
 import { startProcessor } from '../support/processor/start.ts'
 
 const runner = join(import.meta.dirname, '../k6/run-contest.ts')
@@ -30,7 +28,7 @@ const schedule = {
 }
 
 type Outcome = {
-  code: number
+  code: number | null
   stdout: string
   stderr: string
   result: Record<string, unknown>
@@ -48,25 +46,25 @@ async function runContest(t: TestContext, mistake: Mistake, isInterrupted = fals
   const [byDefault, byFallback] = await Promise.all([startProcessor(t), startProcessor(t, { FEE: '0.15' })])
   const backendUrl = await startDirectBackend(t, { default: byDefault.url, fallback: byFallback.url }, mistake)
 
-  const child = spawn(process.execPath, [runner, '--json', '--drain', '3', '--schedule', schedulePath], {
+  const words = [process.execPath, runner, '--json', '--drain', '3', '--schedule', schedulePath]
+  const { kill, output, exited } = startProgram(words, {
     env: {
       ...process.env,
       BACKEND_URL: backendUrl,
       DEFAULT_PROCESSOR_URL: byDefault.url,
       FALLBACK_PROCESSOR_URL: byFallback.url
-    },
-    stdio: ['ignore', 'pipe', 'pipe']
+    }
   })
-  t.after(() => child.kill('SIGKILL'))
-  const output = Promise.all([text(child.stdout), text(child.stderr)])
-  const closed = once(child, 'close') as Promise<[number]>
+  t.after(() => {
+    kill('SIGKILL')
+  })
   if (isInterrupted) {
     // Inside of the stage in which default fails.
     await byFallback.admin.until(({ bookings }) => bookings > 0)
-    child.kill('SIGINT')
+    kill('SIGINT')
   }
-  const [code] = await closed
-  const [stdout, stderr] = await output
+  const { code } = await exited
+  const { stdout, stderr } = output
   const processors = await Promise.all(
     [byDefault, byFallback].map(async ({ admin, url }) => {
       const { totalRequests, totalAmount } = await admin.summary()

@@ -3,15 +3,13 @@
 // Method: plain k6 runs each of them for a few seconds against two processor models and a backend of a few lines that
 // can be told to make one kind of mistake. Skipped where there is no k6 (npm run contest gets one).
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { describe, it, type TestContext } from 'node:test'
-import { startDirectBackend, type Mistake } from '../k6/direct-backend.ts'
-import { findK6 } from '../k6/find-k6.ts'
+import { startDirectBackend, type Mistake } from '../support/contest/direct-backend.ts'
+import { findK6 } from '../support/contest/find-k6.ts'
 import { verdict } from '../k6/lib/load-report.ts'
 import { STUCK_AFTER_MS } from '../support/eventually.ts'
+import { startProgram } from '../support/program.ts'
 import { startProcessor, type RunningProcessor } from '../support/processor/start.ts'
 
 type Script = 'throughput' | 'outage' | 'soak'
@@ -54,22 +52,21 @@ async function runScript(
   script: Script,
   environment: Record<string, string>,
   stopAt?: () => Promise<unknown>
-): Promise<{ code: number; stdout: string; stderr: string }> {
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const path = join(import.meta.dirname, `../k6/${script}.js`)
-  const child = spawn(k6 ?? '', ['run', '--quiet', '--no-usage-report', '--address=', '--log-format=raw', path], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...short[script], ...environment },
-    stdio: ['ignore', 'pipe', 'pipe']
+  const words = [k6 ?? '', 'run', '--quiet', '--no-usage-report', '--address=', '--log-format=raw', path]
+  const { kill, output, exited } = startProgram(words, {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...short[script], ...environment }
   })
-  t.after(() => child.kill('SIGKILL'))
-  const output = Promise.all([text(child.stdout), text(child.stderr)])
-  const closed = once(child, 'close') as Promise<[number]>
+  t.after(() => {
+    kill('SIGKILL')
+  })
   if (stopAt !== undefined) {
     await stopAt()
-    child.kill('SIGINT')
+    kill('SIGINT')
   }
-  const [code] = await closed
-  const [stdout, stderr] = await output
-  return { code, stdout, stderr }
+  const { code } = await exited
+  return { code, ...output }
 }
 
 async function assertAsBefore({ processors }: System): Promise<void> {

@@ -406,20 +406,6 @@ describe('a fault', limits, () => {
     assert.equal((await find(url, id)).status, 404)
   })
 
-  it('hits the same payments again with the same seed', async t => {
-    const { url, admin } = await startProcessor(t)
-    const ids = newIds(100)
-    const hits = async (seed: number) => {
-      await admin.purge()
-      await admin.setFaults([{ kind: 'status', status: 404, probability: 0.3 }], seed)
-      return await Promise.all(ids.map(id => payForStatus(url, id)))
-    }
-    const first = await hits(1)
-    assert.deepEqual([...new Set(first)].sort(), [200, 404])
-    assert.deepEqual(await hits(1), first)
-    assert.notDeepEqual(await hits(2), first)
-  })
-
   it('is a TCP reset with the front, which otherwise changes nothing', async t => {
     /** The code of the socket's error, or 'FIN' when the other side closed in good order. */
     const endOf = async (port: number): Promise<string> => {

@@ -2,7 +2,7 @@
 // Method: the command as a process, against a whole stack whose processors refuse payments for good.
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
-import { runOperatorCommand } from '../support/command.ts'
+import { runOperatorCommand } from '../support/operator-command.ts'
 import { eventually, PATIENCE_MS } from '../support/eventually.ts'
 import { newPayment, newPayments } from '../support/payments.ts'
 import { startTestPipeline } from '../support/pipeline.ts'

@@ -3,7 +3,7 @@
 // Method: the real parts, started both through startStack and as `npm start` starts them; parts and parent are killed
 // with SIGKILL. Mostly the processors are a closed port, because nothing needs them.
 import assert from 'node:assert/strict'
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import {
@@ -22,12 +22,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
 import { findFreePort } from '../../compose/local/ports.ts'
-import { startStack, type Stack, type StackOptions } from '../../compose/local/stack.ts'
+import type { StackOptions } from '../../compose/local/stack-options.ts'
+import { startStack, type Stack } from '../../compose/local/stack.ts'
 import { warningIn } from '../../compose/local/warnings.ts'
 import { createKeys } from '../../shared/keys.ts'
 import { createLog } from '../../shared/log.ts'
 import { connectRedis } from '../../shared/redis/connect.ts'
 import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
+import { ownerOf } from '../support/owner.ts'
+import { startProgram, type Program } from '../support/program.ts'
 
 const nobody = 'http://127.0.0.1:9'
 const limits = { timeout: STUCK_AFTER_MS }
@@ -40,7 +43,7 @@ describe('startStack', limits, () => {
     assert.deepEqual([...stack.parts.keys()], ['redis', 'gateway-1', 'gateway-2', 'worker-1', 'monitor-1', 'haproxy'])
     const pids = [...stack.parts.values()].map(({ pid }) => pid ?? 0)
     assert.ok(pids.every(isAlive))
-    assert.ok(stack.part('redis').usage().residentBytes > 1_000_000)
+    assert.ok(stack.part('redis').usage().anonymousBytes > 1_000_000)
     assert.equal((await fetch(`${stack.url}/health`)).status, 200)
 
     const exits = await stack.stop(GRACE_MS)
@@ -50,7 +53,7 @@ describe('startStack', limits, () => {
 
   it('brings models of the processors along when none are given, and the whole settles a payment', async t => {
     const stack = await startStack({ directory: newDirectory(t) })
-    atEnd(t, () => stack.kill())
+    ownerOf(t)(stack, running => running.kill())
     await postPayment(stack)
     await eventually('the payment is in the books', PATIENCE_MS, async () => {
       const response = await fetch(`${stack.url}/payments-summary`)
@@ -65,10 +68,12 @@ describe('startStack', limits, () => {
     await first.stop()
 
     const second = await startTestStack(t, { directory })
-    const redis = await connectRedis(`unix:${second.redisPath}`, 'test', 5_000, createLog('test', 'silent'))
-    atEnd(t, () => {
-      redis.disconnect()
-    })
+    const redis = ownerOf(t)(
+      await connectRedis(`unix:${second.redisPath}`, 'test', 5_000, createLog('test', 'silent')),
+      client => {
+        client.disconnect()
+      }
+    )
     assert.equal(await redis.xlen(createKeys().queue), 1)
   })
 
@@ -158,26 +163,26 @@ describe('startStack', limits, () => {
 
 describe('npm start', limits, () => {
   it('stops everything after SIGINT', async t => {
-    const { child, pids, output } = await startReady(t)
+    const { child, exited, pids, output } = await startReady(t)
     child.kill('SIGINT')
-    assert.equal(await exitCodeOf(child), 0, output())
+    assert.equal((await exited).code, 0, output())
     assert.match(output(), /Stopped\./)
     assert.deepEqual(pids.filter(isAlive), [])
   })
 
   it('stops everything when one part dies, says which, and exits with 1', async t => {
-    const { child, pids, directory, output } = await startReady(t)
+    const { exited, pids, directory, output } = await startReady(t)
     process.kill(pidInLog(directory, 'gateway-2'), 'SIGKILL')
-    assert.equal(await exitCodeOf(child), 1)
+    assert.equal((await exited).code, 1)
     assert.match(output(), /gateway-2 ended on its own \(signal SIGKILL\)/)
     assert.deepEqual(pids.filter(isAlive), [])
   })
 
   const setprivIsMissing = spawnSync('setpriv', ['--version']).status !== 0
   it('leaves nothing behind when it is killed itself', { skip: setprivIsMissing && 'needs setpriv' }, async t => {
-    const { child, pids, directory, environment } = await startReady(t)
+    const { child, exited, pids, directory, environment } = await startReady(t)
     child.kill('SIGKILL')
-    await once(child, 'exit')
+    await exited
     await eventually('all parts are gone', PATIENCE_MS, () => !pids.some(isAlive))
 
     // Nor does its lock keep the next one out.
@@ -192,9 +197,8 @@ describe('npm start', limits, () => {
   })
 
   it('names a port that is taken, and the way to move it', async t => {
-    const server = createServer().listen(0, '127.0.0.1')
+    const server = ownerOf(t)(createServer().listen(0, '127.0.0.1'), listening => listening.close())
     await once(server, 'listening')
-    atEnd(t, () => server.close())
     const port = String((server.address() as { port: number }).port)
     const { status, stderr, stdout } = runStart({ PORT: port, DATA_DIRECTORY: newDirectory(t) })
     assert.equal(status, 2)
@@ -265,10 +269,10 @@ describe('set-up', limits, () => {
       setInterval(() => undefined, 1000)
       console.log('up')`
     )
-    const child = spawn('node', ['compose/local/setup.mjs', '--no-servers', waiting])
+    const { child, kill, exited } = startProgram(['node', 'compose/local/setup.mjs', '--no-servers', waiting])
     await once(child.stdout, 'data')
-    child.kill('SIGTERM')
-    assert.equal(await exitCodeOf(child), 9)
+    kill('SIGTERM')
+    assert.equal((await exited).code, 9)
   })
 
   it('says what is missing or too old, and how to get it, where it cannot install it', () => {
@@ -356,8 +360,7 @@ async function startTestStack(t: TestContext, options: Partial<StackOptions> = {
     processors: { default: nobody, fallback: nobody },
     ...options
   })
-  atEnd(t, () => stack.kill())
-  return stack
+  return ownerOf(t)(stack, running => running.kill())
 }
 
 async function postPayment(stack: Stack): Promise<void> {
@@ -369,8 +372,7 @@ async function postPayment(stack: Stack): Promise<void> {
   assert.equal(response.status, 202, await response.text())
 }
 
-type Started = {
-  child: ChildProcess
+type Started = Pick<Program, 'child' | 'exited'> & {
   pids: number[]
   directory: string
   environment: Record<string, string>
@@ -382,23 +384,19 @@ async function startReady(t: TestContext, again?: Pick<Started, 'directory' | 'e
   const directory = again?.directory ?? newDirectory(t)
   const environment =
     again?.environment ?? startEnvironment({ PORT: String(await findFreePort()), DATA_DIRECTORY: directory })
-  const child = spawn(process.execPath, ['compose/local/start.ts'], { env: environment })
-  atEnd(t, async () => {
-    child.kill('SIGTERM')
-    await exitCodeOf(child)
+  const program = startProgram([process.execPath, 'compose/local/start.ts'], { env: environment })
+  const { child, pid, exited } = ownerOf(t)(program, async ({ kill, exited }) => {
+    kill('SIGTERM')
+    await exited
   })
-  let text = ''
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk: Buffer) => {
-      text += chunk.toString()
-    })
+  const output = () => `${program.output.stdout}${program.output.stderr}`
   await eventually(
     'npm start is ready, or has ended',
     PATIENCE_MS,
-    () => text.includes('Ready.') || child.exitCode !== null
+    () => output().includes('Ready.') || child.exitCode !== null
   )
-  assert.equal(child.exitCode, null, text)
-  return { child, directory, environment, pids: childrenOf(child.pid ?? 0), output: () => text }
+  assert.equal(child.exitCode, null, output())
+  return { child, exited, directory, environment, pids: childrenOf(pid), output }
 }
 
 function runStart(environment: Record<string, string>) {
@@ -411,29 +409,9 @@ function startEnvironment(own: Record<string, string>): Record<string, string> {
 }
 
 function newDirectory(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'stack-'))
-  atEnd(t, () => {
-    rmSync(directory, { recursive: true })
+  return ownerOf(t)(mkdtempSync(join(tmpdir(), 'stack-')), made => {
+    rmSync(made, { recursive: true })
   })
-  return directory
-}
-
-const releases = new WeakMap<TestContext, (() => unknown)[]>()
-
-/** Like t.after, in reverse order: what runs in a directory ends before the directory is removed. */
-function atEnd(t: TestContext, release: () => unknown): void {
-  const list = releases.get(t) ?? []
-  if (list.length === 0)
-    t.after(async () => {
-      for (const run of list.reverse()) await run()
-    })
-  list.push(release)
-  releases.set(t, list)
-}
-
-async function exitCodeOf(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-  return child.exitCode
 }
 
 function pidInLog(directory: string, part: string): number {

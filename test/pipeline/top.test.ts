@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { after, describe, it } from 'node:test'
-import { runCommand } from '../support/command.ts'
+import { runScript } from '../support/operator-command.ts'
 import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { newPayment } from '../support/payments.ts'
 import { startTestPipeline } from '../support/pipeline.ts'
@@ -24,7 +24,7 @@ const HOME = `${ESC}[H`
 const ENTERED = `${ESC}[?1049h${ESC}[?25l`
 const LEFT = `${ESC}[?25h${ESC}[?1049l`
 
-const run = (args: string[], environment: Record<string, string> = {}) => runCommand(COMMAND, args, environment)
+const run = (args: string[], environment: Record<string, string> = {}) => runScript(COMMAND, args, environment)
 
 /** Runs it in a terminal of 80×24, whose settings are shown once it has ended. */
 function inTerminal(address: string, environment: Record<string, string> = {}) {

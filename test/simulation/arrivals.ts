@@ -1,4 +1,4 @@
-import type { Schedule } from '../k6/schedule.ts'
+import type { Schedule } from '../support/contest/schedule.ts'
 
 /** A user posts, waits for the answer, and rests for this long. */
 const REST_MS = 1_000

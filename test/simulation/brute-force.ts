@@ -1,5 +1,5 @@
 import { PROCESSOR_NAMES } from '../../shared/payment.ts'
-import type { Behaviour, Schedule } from '../k6/schedule.ts'
+import type { Behaviour, Schedule } from '../support/contest/schedule.ts'
 import { endMsOf } from './arrivals.ts'
 import { SHARE_LEFT } from './oracle.ts'
 

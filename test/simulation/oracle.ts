@@ -1,5 +1,5 @@
 import { PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
-import { type Behaviour, type Schedule } from '../k6/schedule.ts'
+import { type Behaviour, type Schedule } from '../support/contest/schedule.ts'
 import { endMsOf } from './arrivals.ts'
 
 /** What a processor leaves of a payment's amount. */

@@ -1,6 +1,6 @@
 import * as echarts from 'echarts'
 import type { EChartsOption } from 'echarts'
-import type { Schedule, Stage } from '../k6/schedule.ts'
+import type { Schedule, Stage } from '../support/contest/schedule.ts'
 import type { Sample } from './simulate.ts'
 
 const [WIDTH, HEIGHT] = [1_000, 720]

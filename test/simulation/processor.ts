@@ -1,4 +1,4 @@
-import type { Behaviour } from '../k6/schedule.ts'
+import type { Behaviour } from '../support/contest/schedule.ts'
 import { countOf, removeFirst, type Range } from './queue.ts'
 
 /** Payments that one worker sent to one processor in one go, as far as they are still together. */

@@ -4,7 +4,7 @@ import {
   type RoutingParameters
 } from '../../processor-worker/routing-parameters.ts'
 import { readConfig } from '../../shared/config.ts'
-import type { Schedule } from '../k6/schedule.ts'
+import type { Schedule } from '../support/contest/schedule.ts'
 import { POLICIES } from './policies.ts'
 import { simulate, type Sample } from './simulate.ts'
 import { simulateMany, type RandomSet, type Statistics } from './statistics.ts'

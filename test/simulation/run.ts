@@ -1,21 +1,20 @@
 // npm run simulate: what the routing policy earns, thousands of times faster than real time.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { SingleBar } from 'cli-progress'
 import { ROUTING_VARIABLES, routingParametersOf } from '../../processor-worker/routing-parameters.ts'
-import { ConfigError, describeVariables, readConfig } from '../../shared/config.ts'
-import type { Schedule } from '../k6/schedule.ts'
-import { compare, parseRealRun, TOLERANCE } from './compare.ts'
+import { describeVariables, readConfig } from '../../shared/config.ts'
+import { CannotRunError, runCommand, wholeNumber } from '../support/command.ts'
+import { PUBLISHED_SCHEDULE, readSchedule } from '../support/contest/arguments.ts'
+import type { Schedule } from '../support/contest/schedule.ts'
+import { compare, parseRealRun, TOLERANCE, type RealRun } from './compare.ts'
 import { POLICIES } from './policies.ts'
 import { DEFAULTS, insertReport, plotSchedule, renderReport, REPORT_RUNS } from './report.ts'
-import { readSchedule } from './schedules.ts'
-import { simulate } from './simulate.ts'
-import { simulateMany, type RandomSet } from './statistics.ts'
+import { simulate, type RunResult, type SimulationOptions } from './simulate.ts'
+import { simulateMany, type RandomSet, type Statistics } from './statistics.ts'
 import { renderRuns, renderStatistics } from './tables.ts'
 
 const root = join(import.meta.dirname, '../..')
-const publishedPath = join(root, 'test/k6/schedules/published.json')
 const pagePath = join(root, 'docs/routing.md')
 const plotPath = join(root, 'docs/routing.svg')
 
@@ -38,55 +37,99 @@ Exit codes: 0; 1 if --compare finds a difference of more than 2 %; 2 for wrong a
 
 const DRAW_EVERY_MS = 100
 
-class UsageError extends Error {
-  override name = 'UsageError'
+type Settings = {
+  schedule: string
+  /** How many random schedules, if any. */
+  random: number | undefined
+  seed: number
+  even: boolean
+  workers: number
+  plot: string | undefined
+  compare: string | undefined
+  json: boolean
+  report: boolean
 }
 
-function main(): number {
-  const settings = readArguments()
-  if (settings === undefined) {
-    console.log(usage)
+await runCommand({
+  name: 'simulate',
+  usage,
+  options: {
+    schedule: { type: 'string', default: PUBLISHED_SCHEDULE },
+    random: { type: 'string' },
+    seed: { type: 'string', default: '1' },
+    even: { type: 'boolean', default: false },
+    workers: { type: 'string', default: '1' },
+    plot: { type: 'string' },
+    compare: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    report: { type: 'boolean', default: false }
+  },
+  readSettings: (values): Settings => ({
+    ...values,
+    plot: values.plot,
+    compare: values.compare,
+    workers: wholeNumber('--workers', values.workers, 1, 64),
+    seed: wholeNumber('--seed', values.seed, 1, 999_999_999),
+    random: values.random === undefined ? undefined : wholeNumber('--random', values.random, 1, 100_000)
+  }),
+  run(settings) {
+    const parameters = routingParametersOf(readConfig(ROUTING_VARIABLES, process.env))
+    if (settings.report) {
+      report()
+      return 0
+    }
+    const { workers: workerCount } = settings
+    const given = {
+      parameters: { ...parameters, inFlightMax: Math.ceil(parameters.inFlightMax / workerCount) },
+      workerCount
+    }
+    if (settings.random === undefined) return simulateOne(settings, given)
+    simulateRandom({ ...settings, random: settings.random }, given)
     return 0
   }
-  const parameters = routingParametersOf(readConfig(ROUTING_VARIABLES, process.env))
-  const workerCount = settings.workers
-  const given = {
-    parameters: { ...parameters, inFlightMax: Math.ceil(parameters.inFlightMax / workerCount) },
-    workerCount
-  }
-  const policies = Object.entries(POLICIES).slice(0, settings.json ? 1 : undefined)
+})
 
-  if (settings.report) {
-    report()
-    return 0
-  }
-  if (settings.random !== undefined) {
-    const set: RandomSet = { seed: settings.seed, count: settings.random, family: settings.even ? 'even' : 'plausible' }
-    const rows = withProgress(set.count * policies.length, onRun =>
-      policies.map(([name, policy]) => [name, simulateMany(set, { policy, ...given }, onRun)] as const)
-    )
-    if (settings.json) console.log(JSON.stringify({ ...set, ...rows[0]?.[1] }))
-    else console.log(renderStatistics(rows.map(([name, statistics]) => [name, statistics])))
-    return 0
-  }
+type Given = Pick<SimulationOptions, 'parameters' | 'workerCount'>
 
-  const schedule = scheduleOf(settings.schedule)
-  const runs = policies.map(([name, policy]) => [name, simulate(schedule, { policy, ...given })] as const)
+function simulateRandom({ seed, random, even, json }: Settings & { random: number }, given: Given): void {
+  const set: RandomSet = { seed, count: random, family: even ? 'even' : 'plausible' }
+  const policies = chosenPolicies(json)
+  const rows = withProgress(set.count * policies.length, onRun =>
+    policies.map(([name, policy]): [string, Statistics] => [name, simulateMany(set, { policy, ...given }, onRun)])
+  )
+  console.log(json ? JSON.stringify({ ...set, ...rows[0]?.[1] }) : renderStatistics(rows))
+}
+
+/** Returns the exit code. */
+function simulateOne({ schedule: path, plot, compare: realPath, json }: Settings, given: Given): number {
+  const schedule = readSchedule(path)
+  const runs = chosenPolicies(json).map(([name, policy]): [string, RunResult] => [
+    name,
+    simulate(schedule, { policy, ...given })
+  ])
   const ours = runs[0]?.[1]
   if (ours === undefined) throw new Error('there is no policy')
-  if (settings.plot !== undefined)
-    writeFileSync(settings.plot, plotSchedule(basename(settings.schedule), schedule, parameters))
-  if (settings.compare !== undefined) {
-    const { differences, table } = compare(ours, realRunOf(settings.compare))
+  if (plot !== undefined)
+    writeFileSync(
+      plot,
+      plotSchedule(basename(path), schedule, routingParametersOf(readConfig(ROUTING_VARIABLES, process.env)))
+    )
+  if (realPath !== undefined) {
+    const { differences, table } = compare(ours, readRealRun(realPath))
     console.log(table)
     return Math.max(...differences) <= TOLERANCE ? 0 : 1
   }
-  console.log(settings.json ? JSON.stringify(ours) : renderRuns(runs.map(([name, result]) => [name, result])))
+  console.log(json ? JSON.stringify(ours) : renderRuns(runs))
   return 0
 }
 
+/** JSON is of this policy alone. */
+function chosenPolicies(isJson: boolean) {
+  return Object.entries(POLICIES).slice(0, isJson ? 1 : undefined)
+}
+
 function report(): void {
-  const published = readSchedule(publishedPath)
+  const published = readSchedule(PUBLISHED_SCHEDULE)
   const text = withProgress(REPORT_RUNS, onRun => renderReport(published, onRun))
   writeFileSync(pagePath, insertReport(readFileSync(pagePath, 'utf8'), text))
   writeFileSync(plotPath, plotSchedule('the published schedule', published, DEFAULTS))
@@ -116,59 +159,10 @@ function withProgress<T>(runs: number, work: (onRun: (schedule: Schedule) => voi
   return result
 }
 
-function readArguments() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        schedule: { type: 'string', default: publishedPath },
-        random: { type: 'string' },
-        seed: { type: 'string', default: '1' },
-        even: { type: 'boolean', default: false },
-        workers: { type: 'string', default: '1' },
-        plot: { type: 'string' },
-        compare: { type: 'string' },
-        json: { type: 'boolean', default: false },
-        report: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h' }
-      }
-    })
-    if (values.help === true) return undefined
-    const whole = (name: string, text: string, max: number) => {
-      const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN
-      if (!(value >= 1 && value <= max)) throw new Error(`--${name} wants a whole number from 1 to ${max}`)
-      return value
-    }
-    return {
-      ...values,
-      workers: whole('workers', values.workers, 64),
-      seed: whole('seed', values.seed, 999_999_999),
-      random: values.random === undefined ? undefined : whole('random', values.random, 100_000)
-    }
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n\n${usage}`, { cause: error })
-  }
-}
-
-function scheduleOf(path: string): Schedule {
-  try {
-    return readSchedule(path)
-  } catch (error) {
-    throw new UsageError(`${path}: ${(error as Error).message}`, { cause: error })
-  }
-}
-
-function realRunOf(path: string) {
+function readRealRun(path: string): RealRun {
   try {
     return parseRealRun(JSON.parse(readFileSync(path, 'utf8')))
   } catch (error) {
-    throw new UsageError(`${path}: ${(error as Error).message}`, { cause: error })
+    throw new CannotRunError(`${path}: ${(error as Error).message}`, { cause: error })
   }
-}
-
-try {
-  process.exitCode = main()
-} catch (error) {
-  if (!(error instanceof UsageError || error instanceof ConfigError)) throw error
-  console.error(`simulate: ${error.message}`)
-  process.exitCode = 2
 }

@@ -1,11 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { parseSchedule, type Schedule, type Stage } from '../k6/schedule.ts'
+import type { Schedule, Stage } from '../support/contest/schedule.ts'
 import { createRandom, type Random } from '../support/random.ts'
-
-/** Reads a file of the form that `npm run contest` takes. @throws Error that names what is wrong with it */
-export function readSchedule(path: string): Schedule {
-  return parseSchedule(JSON.parse(readFileSync(path, 'utf8')))
-}
 
 /**
  * How random schedules are drawn. `plausible` is like the published one in kind. `even` takes each figure from its

@@ -1,4 +1,5 @@
-import type { Schedule } from '../k6/schedule.ts'
+import type { Schedule } from '../support/contest/schedule.ts'
+import { ascending, quantile, sum } from '../support/statistics.ts'
 import { simulate, type RunResult, type SimulationOptions } from './simulate.ts'
 import { randomSchedule, type Family } from './schedules.ts'
 
@@ -29,16 +30,12 @@ export function simulateMany(
     results.push(simulate(schedule, options))
     onRun(schedule)
   }
-  const sum = (value: (result: RunResult) => number) => results.reduce((total, result) => total + value(result), 0)
-  const median = (value: (result: RunResult) => number) =>
-    percentile(
-      results.map(value).sort((a, b) => a - b),
-      0.5
-    )
+  const total = (value: (result: RunResult) => number) => sum(results.map(value))
+  const median = (value: (result: RunResult) => number) => quantile(ascending(results.map(value)), 0.5)
   return {
-    shares: results.map(shareOf).sort((a, b) => a - b),
-    fallbackShare: sum(({ bookedFallback }) => bookedFallback) / sum(({ asked }) => asked),
-    leftOverShare: sum(({ leftOver }) => leftOver) / sum(({ asked }) => asked),
+    shares: ascending(results.map(shareOf)),
+    fallbackShare: total(({ bookedFallback }) => bookedFallback) / total(({ asked }) => asked),
+    leftOverShare: total(({ leftOver }) => leftOver) / total(({ asked }) => asked),
     settleMsP50: median(result => result.settleMsP50),
     settleMsP99: median(result => result.settleMsP99),
     waitedBesideIdleMs: Math.max(...results.map(result => result.waitedBesideIdleMs))
@@ -48,9 +45,4 @@ export function simulateMany(
 /** A run in which nothing could be earned counts as perfect. */
 function shareOf({ profit, idealProfit }: RunResult): number {
   return idealProfit === 0 ? 1 : profit / idealProfit
-}
-
-/** The smallest value that so large a share of the sorted values does not exceed. */
-export function percentile(sorted: readonly number[], share: number): number {
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN
 }

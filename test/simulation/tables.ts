@@ -1,5 +1,7 @@
 import { renderTable } from '../../shared/table.ts'
-import { percentile, type Statistics } from './statistics.ts'
+import { count, money } from '../support/numbers.ts'
+import { quantile, sum } from '../support/statistics.ts'
+import type { Statistics } from './statistics.ts'
 import type { RunResult } from './simulate.ts'
 
 /** One run a line. */
@@ -37,9 +39,9 @@ export function renderStatistics(rows: readonly [name: string, statistics: Stati
     rows.map(([name, { shares, fallbackShare, leftOverShare, settleMsP50, settleMsP99 }]) => [
       name,
       percent(shares[0] ?? NaN),
-      percent(percentile(shares, 0.05)),
-      percent(percentile(shares, 0.5)),
-      percent(shares.reduce((sum, share) => sum + share, 0) / shares.length),
+      percent(quantile(shares, 0.05)),
+      percent(quantile(shares, 0.5)),
+      percent(sum(shares) / shares.length),
       percent(fallbackShare),
       percent(leftOverShare),
       seconds(settleMsP50),
@@ -55,12 +57,4 @@ export function percent(share: number): string {
 
 function seconds(ms: number): string {
   return ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`
-}
-
-function money(amount: number): string {
-  return amount.toLocaleString('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
-}
-
-function count(value: number): string {
-  return value.toLocaleString('en')
 }

@@ -14,11 +14,15 @@ export type TestGateway = ServiceProcess & {
 }
 
 /** A gateway alone, ready, on a unix socket and without HAProxy; ends with the test file. */
-export async function startGateway(redisUrl: string, environment: Record<string, string> = {}): Promise<TestGateway> {
+export async function startGateway(
+  redisUrl: string,
+  environment: Record<string, string> = {},
+  connections = 100
+): Promise<TestGateway> {
   const directory = await mkdtemp(join(tmpdir(), 'gateway-'))
   const socketPath = join(directory, 'http.sock')
   const gateway = startService('gateway', { REDIS_URL: redisUrl, LISTEN: `unix:${socketPath}`, ...environment })
-  const client = new Pool('http://gateway', { socketPath, connections: 100 })
+  const client = new Pool('http://gateway', { socketPath, connections })
   after(async () => {
     await client.destroy()
     await rm(directory, { recursive: true, force: true })

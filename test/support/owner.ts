@@ -29,9 +29,17 @@ export function createOwner(): Owner {
   }
 }
 
-/** An owner that ends with the test, or with the test file when it is given `{ after }` of node:test. */
+const owners = new WeakMap<object, Owner>()
+
+/**
+ * The owner that ends with the test, or with the test file when it is given `{ after }` of node:test. A test has one,
+ * so that what runs in a directory ends before the directory is removed.
+ */
 export function ownerOf(test: { after: (release: () => Promise<void>) => void }): Own {
-  const owner = createOwner()
-  test.after(() => owner.release())
+  const owner = owners.get(test) ?? createOwner()
+  if (!owners.has(test)) {
+    owners.set(test, owner)
+    test.after(() => owner.release())
+  }
   return owner.own
 }

@@ -1,10 +1,11 @@
 // Goal: the figures of bench:backlog say what they are called, and wrong arguments are named.
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { acceptingBetween } from '../bench/accepting.ts'
-import { readBacklogSettings } from '../bench/backlog/arguments.ts'
-import { parseInfo } from '../bench/pipeline-redis.ts'
-import { medianAndRange } from '../bench/statistics.ts'
+import { BACKLOG } from '../bench/backlog/run.ts'
+import { acceptingBetween } from '../bench/rate-figures.ts'
+import { parseInfo } from '../bench/redis-figures.ts'
+import { settingsFrom } from '../support/command.ts'
+import { medianAndRange } from '../support/statistics.ts'
 
 it('accepting counts what was due in the time, from when it was due', () => {
   const sent = (dueMicros: number, answeredMicros: number, status = 202) => ({
@@ -43,7 +44,7 @@ it('a figure of several rounds is their median, least and most', () => {
 })
 
 it('arguments have defaults, can be given, and are named when they are wrong', () => {
-  assert.deepEqual(readBacklogSettings([]), {
+  assert.deepEqual(settingsFrom(BACKLOG, []), {
     paymentCount: 100_000,
     ratePerSecond: 500,
     seconds: 15,
@@ -52,7 +53,7 @@ it('arguments have defaults, can be given, and are named when they are wrong', (
     wantsJson: false
   })
   assert.deepEqual(
-    readBacklogSettings([
+    settingsFrom(BACKLOG, [
       '--payments',
       '1000000',
       '--rate',
@@ -79,7 +80,7 @@ it('arguments have defaults, can be given, and are named when they are wrong', (
     ['--seconds', '0'],
     ['--runs', 'x']
   ] as const) {
-    assert.throws(() => readBacklogSettings([name, value]), new RegExp(`${name} .* not "${value}"`))
+    assert.throws(() => settingsFrom(BACKLOG, [name, value]), new RegExp(`${name} .* not "${value}"`))
   }
-  assert.equal(readBacklogSettings(['--help']), undefined)
+  assert.equal(settingsFrom(BACKLOG, ['--help']), undefined)
 })

@@ -4,11 +4,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { mapServices, type RateResult } from '../bench/result.ts'
 import { isSustained } from '../bench/saturation.ts'
-import { readScalingSettings } from '../bench/scaling/arguments.ts'
-import { saturatesFirst, wholeCoreRate } from '../bench/scaling/parts.ts'
-import { nextRate, type Trial } from '../bench/scaling/search.ts'
+import { needOf, nextRate, saturatesFirst, wholeCoreRate, type Trial } from '../bench/scaling/conclusions.ts'
 import { plotScaling } from '../bench/scaling/plot.ts'
-import { needOf } from '../bench/scaling/sizing.ts'
+import { SCALING } from '../bench/scaling/run.ts'
+import { settingsFrom } from '../support/command.ts'
 
 describe('the search', () => {
   const search = (capacity: number, rateMax = 50_000) => {
@@ -95,7 +94,7 @@ it('a plot of the same figures is the same file', () => {
 })
 
 it('arguments have defaults, and are named when they are wrong', () => {
-  assert.deepEqual(readScalingSettings([]), {
+  assert.deepEqual(settingsFrom(SCALING, []), {
     workerCounts: [1, 2, 4],
     gatewayCounts: [2, 4],
     rateMax: 50_000,
@@ -109,6 +108,6 @@ it('arguments have defaults, and are named when they are wrong', () => {
     ['--rate-max', '100'],
     ['--seconds', 'x']
   ] as const) {
-    assert.throws(() => readScalingSettings([name, value]), new RegExp(`${name} .* not "${value}"`))
+    assert.throws(() => settingsFrom(SCALING, [name, value]), new RegExp(`${name} .* not "${value}"`))
   }
 })

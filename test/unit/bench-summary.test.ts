@@ -2,12 +2,11 @@
 // Method: sums against adding up payment by payment, over random ranges of a small ledger.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { readSummarySettings } from '../bench/summary/arguments.ts'
-import { assertRight } from '../bench/summary/ask.ts'
-import { summariesOf } from '../bench/summary/figures.ts'
+import { assertRight, createRanges, pathOf, RANGES, summariesOf, type Range } from '../bench/summary/ask.ts'
 import { createLedger, DAYS, type Ledger } from '../bench/summary/ledger.ts'
-import { createRanges, pathOf, RANGES, type Range } from '../bench/summary/ranges.ts'
+import { SUMMARY } from '../bench/summary/run.ts'
 import { BooksError } from '../bench/system-books.ts'
+import { settingsFrom } from '../support/command.ts'
 import { createRandom } from '../support/random.ts'
 
 const END_MS = Date.UTC(2026, 10, 21, 12)
@@ -108,7 +107,7 @@ it('figures are those of each range', () => {
 })
 
 it('arguments have defaults, and are named when they are wrong', () => {
-  assert.deepEqual(readSummarySettings([]), {
+  assert.deepEqual(settingsFrom(SUMMARY, []), {
     paymentCount: 10_000_000,
     ratePerSecond: 500,
     seconds: 20,
@@ -121,6 +120,6 @@ it('arguments have defaults, and are named when they are wrong', () => {
     ['--seconds', '0'],
     ['--runs', 'x']
   ] as const) {
-    assert.throws(() => readSummarySettings([name, value]), new RegExp(`${name} .* not "${value}"`))
+    assert.throws(() => settingsFrom(SUMMARY, [name, value]), new RegExp(`${name} .* not "${value}"`))
   }
 })

@@ -2,21 +2,14 @@
 // are named. Method: observations of which every figure is known by hand.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { readSettings } from '../bench/arguments.ts'
 import { compareRuns, type Change } from '../bench/compare.ts'
 import { parseRequests, type Sent } from '../bench/load.ts'
 import { rateFigures, type Observation, type Snapshot } from '../bench/rate-figures.ts'
-import {
-  floorByService,
-  mapServices,
-  medianRun,
-  serialise,
-  totalOf,
-  type RateResult,
-  type RunResult
-} from '../bench/result.ts'
+import { mapServices, medianRun, serialise, timesBare, type RateResult, type RunResult } from '../bench/result.ts'
+import { BENCH } from '../bench/run.ts'
 import { describeLimits } from '../bench/saturation.ts'
-import { histogram, median, quantile } from '../bench/statistics.ts'
+import { settingsFrom } from '../support/command.ts'
+import { histogram, median, quantile } from '../support/statistics.ts'
 
 describe('statistics', () => {
   it('a quantile is a value that occurred', () => {
@@ -76,7 +69,6 @@ const sent = (dueMicros: number, waitMicros: number, answerMicros: number, statu
 /** Two seconds in which 4 payments were settled. */
 const observation: Observation = {
   rate: 2,
-  floorMicrosPerPayment: 60,
   begin: snapshot({ atMs: 500, wallMicros: 10_000_000, settled: 10 }),
   end: snapshot({
     atMs: 2_500,
@@ -129,22 +121,21 @@ describe('the figures of a rate', () => {
   })
 })
 
-const floor: RunResult['floor'] = {
-  haproxy: 15,
-  serverAnswering202: 7,
-  dispatch: 18,
-  queue: { acceptInClient: 2, acceptInRedis: 3, takeAndSettleInClient: 4, takeAndSettleInRedis: 6 },
-  ourQueue: { acceptInClient: 20, acceptInRedis: 30, takeAndSettleInClient: 40, takeAndSettleInRedis: 60 }
-}
+/** 250 µs at the rate of the observation. */
+const barePipeline = [{ rate: 2, microsByService: mapServices(() => 50) }]
 
-it('the floor is the sum of the bare parts, each part of one service', () => {
-  assert.deepEqual(floorByService(floor), { haproxy: 15, gateways: 9, redis: 9, worker: 22, monitor: 0 })
-  assert.equal(totalOf(floorByService(floor)), 55)
+it('our cost is compared with that of a bare pipeline at the same rate', () => {
+  const compared = run(500)
+  assert.deepEqual(
+    compared.rates.map(rate => timesBare(rate, compared)),
+    [2]
+  )
+  assert.equal(timesBare({ ...rateFigures(observation), rate: 3 }, compared), NaN)
 })
 
 function run(cpuMicrosPerPayment: number, changed: Partial<RateResult> = {}): RunResult {
   const rates = [{ ...rateFigures(observation), cpuMicrosPerPayment, ...changed }]
-  return { at: '', commit: 'abc', machine: '', mode: 'local', platform: '', seconds: 2, floor, barePipeline: [], rates }
+  return { at: '', commit: 'abc', machine: '', mode: 'local', platform: '', seconds: 2, barePipeline, rates }
 }
 
 it('the median of runs is taken figure by figure', () => {
@@ -248,7 +239,7 @@ describe('what was the limit', () => {
 
 describe('arguments', () => {
   it('have defaults', () => {
-    assert.deepEqual(readSettings([]), {
+    assert.deepEqual(settingsFrom(BENCH, []), {
       rates: [500, 2_000, 5_000, 10_000, 20_000],
       seconds: 20,
       runCount: 1,
@@ -258,7 +249,7 @@ describe('arguments', () => {
     })
   })
   it('can all be given', () => {
-    const settings = readSettings([
+    const settings = settingsFrom(BENCH, [
       '--rates',
       '300,400',
       '--seconds',
@@ -289,7 +280,7 @@ describe('arguments', () => {
       [['--runs', '1.5'], /--runs/],
       [['--fast'], /--fast/]
     ]
-    for (const [words, message] of wrong) assert.throws(() => readSettings(words), message)
-    assert.equal(readSettings(['--help']), undefined)
+    for (const [words, message] of wrong) assert.throws(() => settingsFrom(BENCH, words), message)
+    assert.equal(settingsFrom(BENCH, ['--help']), undefined)
   })
 })

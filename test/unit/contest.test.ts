@@ -4,9 +4,9 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { renderTable } from '../k6/report.ts'
-import { parseSchedule } from '../k6/schedule.ts'
-import { bonusPercent, scoreRun, type Figures } from '../k6/score.ts'
+import { parseSchedule } from '../support/contest/schedule.ts'
+import { renderScore } from '../support/contest/score-table.ts'
+import { bonusPercent, scoreRun, type Figures } from '../support/contest/score.ts'
 
 const settledAt = (requests: number, feePerTransaction: number) => ({
   requests,
@@ -69,7 +69,7 @@ describe('the score', () => {
   it('is nothing when more was settled than asked for', () => {
     const result = scoreRun(perfect({ fallback: settledAt(1, 0.15) }))
     assert.deepEqual([result.total, result.disqualified], [0, true])
-    assert.match(renderTable(result), /DISQUALIFIED/)
+    assert.match(renderScore(result), /DISQUALIFIED/)
     assert.equal(scoreRun(perfect()).disqualified, false)
   })
 
@@ -81,7 +81,7 @@ describe('the score', () => {
   })
 
   it('is shown as a table with money in full', () => {
-    const table = renderTable(scoreRun(perfect()))
+    const table = renderScore(scoreRun(perfect()))
     for (const shown of ['16,752  for 333,364.80, fees 16,668.24', '1.25 ms', '380,035.87', 'no inconsistency']) {
       assert.ok(table.includes(shown), `${shown} in\n${table}`)
     }

@@ -10,25 +10,6 @@ import { Limiter } from '../support/processor/limiter.ts'
 import { centsRounded, decimal, decodePayment, parseTime } from '../support/processor/payment.ts'
 
 describe('limiter', () => {
-  it('runs so many, queues so many, refuses the next', () => {
-    const limiter = new Limiter({ runningMax: 2, queuedMax: 1 })
-    const ran: string[] = []
-    const admitted = ['a', 'b', 'c', 'd'].map(name => limiter.enter(() => ran.push(name)))
-    assert.deepEqual(admitted, [true, true, true, false])
-    assert.deepEqual(ran, ['a', 'b'])
-    assert.deepEqual([limiter.running, limiter.queued], [2, 1])
-  })
-
-  it('lets the longest waiting in first, and keeps its place count', () => {
-    const limiter = new Limiter({ runningMax: 1, queuedMax: 3 })
-    const ran: string[] = []
-    for (const name of ['a', 'b', 'c', 'd']) limiter.enter(() => ran.push(name))
-    limiter.leave()
-    limiter.leave()
-    assert.deepEqual(ran, ['a', 'b', 'c'])
-    assert.deepEqual([limiter.running, limiter.queued], [1, 1])
-  })
-
   it('empties a long queue of requests that leave at once, without recursion', () => {
     const limiter = new Limiter({ runningMax: 1, queuedMax: 10_000 })
     let ran = 0
@@ -56,10 +37,6 @@ describe('health window', () => {
       const turn = window.ask(nowMs)
       return turn.kind === 'granted' ? turn.waitMs : '429'
     })
-
-  it('answers one call a window, lets two wait for the next windows, refuses the one beyond', () => {
-    assert.deepEqual(turns(new HealthWindow(5_000, 0), 1_000, 1_000, 1_500, 2_000), [0, 4_000, 8_500, '429'])
-  })
 
   it('has fixed windows: 1 ms apart is enough across their border, 4.9 s within one is not', () => {
     assert.deepEqual(turns(new HealthWindow(5_000, 0), 4_999, 5_000), [0, 0])

@@ -5,11 +5,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { insertReport, plotSchedule, renderPublished, renderSample, DEFAULTS } from '../simulation/report.ts'
-import { readSchedule } from '../simulation/schedules.ts'
+import { PUBLISHED_SCHEDULE, readSchedule } from '../support/contest/arguments.ts'
 
 const root = join(import.meta.dirname, '../..')
 const page = readFileSync(join(root, 'docs/routing.md'), 'utf8')
-const published = readSchedule(join(root, 'test/k6/schedules/published.json'))
+const published = readSchedule(PUBLISHED_SCHEDULE)
 const hint = 'docs/routing.md is not up to date: npm run simulate -- --report'
 
 describe('the routing report', () => {

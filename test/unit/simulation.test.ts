@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import type { Schedule } from '../k6/schedule.ts'
+import type { Schedule } from '../support/contest/schedule.ts'
 import { arrivalTimes, endMsOf } from '../simulation/arrivals.ts'
 import { compare, parseRealRun } from '../simulation/compare.ts'
 import { EventQueue } from '../simulation/event-queue.ts'

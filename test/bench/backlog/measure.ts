@@ -1,23 +1,20 @@
 // Accepting with and without a backlog that drains, by turns, and what the backlog itself costs.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readBackend } from '../../k6/books.ts'
-import { ProcessorAdmin } from '../../support/processor/admin-client.ts'
+import type { Redis } from 'ioredis'
+import { createFunctions } from '../../../shared/redis/functions.ts'
+import { readBackend } from '../../support/books.ts'
+import { say } from '../../support/command.ts'
 import { newPayments } from '../../support/payments.ts'
-import { acceptingBetween, type Accepting } from '../accepting.ts'
+import { works } from '../../support/program.ts'
 import type { Tools } from '../command.ts'
 import { isAccepted, startLoad } from '../load.ts'
-import { startLocalSystem, type LocalSystem } from '../local-system.ts'
-import { snapshot, warmUp } from '../measure-rate.ts'
-import { openPipelineRedis, type PipelineRedis } from '../pipeline-redis.ts'
-import { coresBetween } from '../rate-figures.ts'
-import { watchRedisPeak } from '../redis-peak.ts'
-import { mapServices } from '../result.ts'
+import { LEAD_SECONDS, measureAccepting, snapshot, warmUp } from '../measure-rate.ts'
+import { acceptingBetween, coresBetween, type Accepting } from '../rate-figures.ts'
+import { redisInfo, watchRedisPeak, type RedisPeak } from '../redis-figures.ts'
+import { mapServices, type ByService, type RateResult } from '../result.ts'
 import { BooksError, checkBooks, purge, untilEnough, untilSettled } from '../system-books.ts'
-import type { BacklogSettings } from './arguments.ts'
-import type { BacklogFigures, Drain, Restart } from './result.ts'
+import { startLocalSystem, type LocalSystem } from '../system.ts'
 
-/** The load runs for so long before the figures begin. */
-const LEAD_SECONDS = 1
 const WARM_UP = { ratePerSecond: 2_000, seconds: 3 }
 /** As the gateways under load, and some calls under way at once. */
 const FILL_BATCH = 250
@@ -29,19 +26,68 @@ const PASSING_SECONDS = 0.1
 const SAMPLE_EVERY_MS = 1_000
 const STOP_GRACE_MS = 60_000
 
+/** What one command found: one line of JSON in .results/backlog.jsonl, with its provenance. */
+export type BacklogFigures = { payments: number; rate: number; seconds: number; rounds: Round[] }
+
+/** Once without a backlog, once while one drains. */
+export type Round = { idle: Accepting; drain: Drain }
+
+export type Drain = {
+  /** How fast the queue was filled, straight into Redis. */
+  filledPerSecond: number
+  /** What Redis's memory grew by, divided by the payments: the queue and the memory of the ids. */
+  bytesPerQueued: number
+  /** While the queue was filled, and while it drained. */
+  filling: RedisPeak
+  draining: RedisPeak
+  restarts: Restart[]
+  /** From when both processors were well again until nothing of the backlog was left. */
+  drainSeconds: number
+  /** Settled in that time, divided by it; what arrived meanwhile is among it. */
+  settledPerSecond: number
+  accepting: Accepting
+  cores: RateResult['cores']
+  coresByService: ByService
+  /**
+   * How the queue became shorter, from when both processors were well, about once a second; and who had the cores since
+   * the sample before.
+   */
+  samples: { atMs: number; queued: number; cores: RateResult['cores'] }[]
+}
+
+export type Restart = {
+  signal: 'SIGTERM' | 'SIGKILL'
+  queued: number
+  logBytes: number
+  /** From the signal until the process was gone. */
+  stopSeconds: number
+  /** From its start until Redis answered: it had read all of its log. */
+  loadSeconds: number
+  /** From its start until a client had an answer about its payments through HAProxy. */
+  serveSeconds: number
+}
+
+export type BacklogSettings = {
+  paymentCount: number
+  ratePerSecond: number
+  seconds: number
+  runCount: number
+  restartsRedis: boolean
+}
+
 type Bench = Tools & { system: LocalSystem; settings: BacklogSettings }
 
 /** @throws BooksError; whatever else went wrong; the signal's reason when aborted */
 export async function measureBacklog(settings: BacklogSettings, tools: Tools): Promise<BacklogFigures> {
   const { paymentCount: payments, ratePerSecond: rate, seconds, runCount } = settings
-  tools.say('starting the whole system')
+  say('starting the whole system')
   const system = await startLocalSystem(tools.signal)
   try {
     const bench = { ...tools, system, settings }
     await warmUp(tools.tool, system, WARM_UP, tools.signal)
     const rounds: BacklogFigures['rounds'] = []
     for (let number = 1; number <= runCount; number += 1) {
-      tools.say(`round ${number} of ${runCount}`)
+      say(`round ${number} of ${runCount}`)
       rounds.push({ idle: await measureIdle(bench), drain: await measureDrain(bench) })
     }
     return { payments, rate, seconds, rounds }
@@ -50,21 +96,11 @@ export async function measureBacklog(settings: BacklogSettings, tools: Tools): P
   }
 }
 
-async function measureIdle({
-  system,
-  settings: { ratePerSecond, seconds },
-  tool,
-  signal,
-  say
-}: Bench): Promise<Accepting> {
+async function measureIdle({ system, settings, tool, signal }: Bench): Promise<Accepting> {
   await purge(system)
-  const load = startLoad(tool, system.url, ratePerSecond, LEAD_SECONDS + seconds, signal)
-  const begin = { wallMicros: (Date.now() + LEAD_SECONDS * 1_000) * 1_000 }
-  const requests = await load.requests
-  const acceptedCount = requests.filter(isAccepted).length
+  const { accepting, acceptedCount } = await measureAccepting(tool, system, settings, signal)
   await untilSettled(system, acceptedCount, signal)
-  await checkBooks(system, acceptedCount, requests.length - acceptedCount)
-  const accepting = acceptingBetween(begin, { wallMicros: Infinity }, requests)
+  await checkBooks(system, acceptedCount, accepting.failed)
   say(`  no backlog: accept p50 ${accepting.p50Ms.toFixed(2)} ms, p99 ${accepting.p99Ms.toFixed(2)} ms`)
   return accepting
 }
@@ -74,85 +110,82 @@ async function measureDrain(bench: Bench): Promise<Drain> {
     system,
     settings: { paymentCount, ratePerSecond, restartsRedis },
     tool,
-    signal,
-    say
+    signal
   } = bench
   await purge(system)
   await setFailing(system, true)
-  const pipeline = await openPipelineRedis(system.stack.redisPath)
-  try {
-    const filled = await fill(bench, pipeline)
-    say(
-      `  ${paymentCount} payments queued at ${filled.filledPerSecond.toFixed(0)}/s, ${filled.bytesPerQueued.toFixed(1)} bytes each`
-    )
-    const restarts: Restart[] = []
-    if (restartsRedis) {
-      for (const name of ['SIGTERM', 'SIGKILL'] as const) restarts.push(await restart(bench, pipeline, name))
-    }
+  const queueLength = () => system.redis.xlen(system.keys.queue)
+  const filled = await fill(bench)
+  say(
+    `  ${paymentCount} payments queued at ${filled.filledPerSecond.toFixed(0)}/s, ${filled.bytesPerQueued.toFixed(1)} bytes each`
+  )
+  const restarts: Restart[] = []
+  if (restartsRedis) {
+    for (const name of ['SIGTERM', 'SIGKILL'] as const) restarts.push(await restart(bench, name))
+  }
 
-    const load = startLoad(tool, system.url, ratePerSecond, DRAIN_SECONDS_MAX, signal)
-    await sleep(LEAD_SECONDS * 1_000, undefined, { signal })
-    const endPeak = await watchRedisPeak(pipeline, system.services.redis)
-    const begin = await snapshot(system, load.meter)
-    await setFailing(system, false)
-    const samples: Drain['samples'] = []
-    const passing = Math.floor(ratePerSecond * PASSING_SECONDS)
-    let last = begin
-    await untilEnough(
-      -passing,
-      async () => {
-        const queued = await pipeline.queueLength()
-        if (samples.length === 0 || performance.now() - last.atMs >= SAMPLE_EVERY_MS) {
-          const now = await snapshot(system, load.meter)
-          samples.push({ atMs: Math.round(now.atMs - begin.atMs), queued, cores: coresBetween(last, now) })
-          last = now
-        }
-        return -queued
-      },
-      signal
-    )
-    const end = await snapshot(system, load.meter)
-    load.end()
-    const [requests, draining] = await Promise.all([load.requests, endPeak()])
+  const load = startLoad(tool, system.url, ratePerSecond, DRAIN_SECONDS_MAX, signal)
+  await sleep(LEAD_SECONDS * 1_000, undefined, { signal })
+  const endPeak = await watchRedisPeak(system.redis, system.services.redis)
+  const begin = await snapshot(system, load.meter)
+  await setFailing(system, false)
+  const samples: Drain['samples'] = []
+  const passing = Math.floor(ratePerSecond * PASSING_SECONDS)
+  let last = begin
+  await untilEnough(
+    -passing,
+    async () => {
+      const queued = await queueLength()
+      if (samples.length === 0 || performance.now() - last.atMs >= SAMPLE_EVERY_MS) {
+        const now = await snapshot(system, load.meter)
+        samples.push({ atMs: Math.round(now.atMs - begin.atMs), queued, cores: coresBetween(last, now) })
+        last = now
+      }
+      return -queued
+    },
+    signal
+  )
+  const end = await snapshot(system, load.meter)
+  load.end()
+  const [requests, draining] = await Promise.all([load.requests, endPeak()])
 
-    const acceptedCount = requests.filter(isAccepted).length
-    await untilSettled(system, paymentCount + acceptedCount, signal)
-    await system.assertAlive()
-    await checkBooks(system, paymentCount + acceptedCount, requests.length - acceptedCount)
-    const drainSeconds = (end.atMs - begin.atMs) / 1_000
-    const accepting = acceptingBetween(begin, end, requests)
-    say(
-      `  drained in ${drainSeconds.toFixed(1)} s: accept p50 ${accepting.p50Ms.toFixed(2)} ms, p99 ${accepting.p99Ms.toFixed(2)} ms`
-    )
-    return {
-      ...filled,
-      restarts,
-      draining,
-      drainSeconds,
-      accepting,
-      samples,
-      settledPerSecond: (end.settled - begin.settled) / drainSeconds,
-      cores: coresBetween(begin, end),
-      coresByService: mapServices(name => (end.cpuMicros[name] - begin.cpuMicros[name]) / 1e6 / drainSeconds)
-    }
-  } finally {
-    pipeline.redis.disconnect()
+  const acceptedCount = requests.filter(isAccepted).length
+  await untilSettled(system, paymentCount + acceptedCount, signal)
+  await system.assertAlive()
+  await checkBooks(system, paymentCount + acceptedCount, requests.length - acceptedCount)
+  const drainSeconds = (end.atMs - begin.atMs) / 1_000
+  const accepting = acceptingBetween(begin, end, requests)
+  say(
+    `  drained in ${drainSeconds.toFixed(1)} s: accept p50 ${accepting.p50Ms.toFixed(2)} ms, p99 ${accepting.p99Ms.toFixed(2)} ms`
+  )
+  return {
+    ...filled,
+    restarts,
+    draining,
+    drainSeconds,
+    accepting,
+    samples,
+    settledPerSecond: (end.settled - begin.settled) / drainSeconds,
+    cores: coresBetween(begin, end),
+    coresByService: mapServices(name => (end.cpuMicros[name] - begin.cpuMicros[name]) / 1e6 / drainSeconds)
   }
 }
 
-async function setFailing({ processorUrls }: LocalSystem, isFailing: boolean): Promise<void> {
-  await Promise.all(Object.values(processorUrls).map(url => new ProcessorAdmin(url).setFailing(isFailing)))
+async function setFailing({ admins }: LocalSystem, isFailing: boolean): Promise<void> {
+  await Promise.all(Object.values(admins).map(admin => admin.setFailing(isFailing)))
 }
 
 /** Accepts payments as the gateways do, without HTTP; the worker holds and probes them meanwhile. */
-async function fill(
-  { system, settings: { paymentCount }, signal }: Bench,
-  pipeline: PipelineRedis
-): Promise<Pick<Drain, 'filledPerSecond' | 'bytesPerQueued' | 'filling'>> {
+async function fill({
+  system: { redis, keys, services },
+  settings: { paymentCount },
+  signal
+}: Bench): Promise<Pick<Drain, 'filledPerSecond' | 'bytesPerQueued' | 'filling'>> {
   // What the purge has freed and what the last round has written must not stand in the figures.
-  await untilLogIsQuiet(pipeline, signal)
-  const { usedBytes: emptyBytes } = await pipeline.info()
-  const endPeak = await watchRedisPeak(pipeline, system.services.redis)
+  await untilLogIsQuiet(redis, signal)
+  const { usedBytes: emptyBytes } = await redisInfo(redis)
+  const endPeak = await watchRedisPeak(redis, services.redis)
+  const functions = createFunctions(redis, keys, 24)
   const startedAtMs = performance.now()
   let next = 0
   const acceptSome = async () => {
@@ -160,61 +193,53 @@ async function fill(
       signal.throwIfAborted()
       const count = Math.min(FILL_BATCH, paymentCount - next)
       next += count
-      const answers = await pipeline.functions.accept(newPayments(count), Infinity)
+      const answers = await functions.accept(newPayments(count), Infinity)
       if (answers.some(answer => answer !== 'accepted'))
         throw new Error('a payment was not accepted while the queue was filled')
     }
   }
   await Promise.all(Array.from({ length: FILL_CALLS }, acceptSome))
   const filledPerSecond = (paymentCount / (performance.now() - startedAtMs)) * 1_000
-  await untilLogIsQuiet(pipeline, signal)
+  await untilLogIsQuiet(redis, signal)
   const filling = await endPeak()
-  const queued = await pipeline.queueLength()
+  const queued = await redis.xlen(keys.queue)
   if (queued !== paymentCount)
     throw new BooksError(
       `${paymentCount} payments were accepted while both processors failed, and ${queued} are queued`
     )
-  return { filledPerSecond, bytesPerQueued: ((await pipeline.info()).usedBytes - emptyBytes) / paymentCount, filling }
+  return { filledPerSecond, bytesPerQueued: ((await redisInfo(redis)).usedBytes - emptyBytes) / paymentCount, filling }
 }
 
-async function untilLogIsQuiet({ info }: PipelineRedis, signal: AbortSignal): Promise<void> {
-  while ((await info()).isRewriting) await sleep(50, undefined, { signal })
+async function untilLogIsQuiet(redis: Redis, signal: AbortSignal): Promise<void> {
+  while ((await redisInfo(redis)).isRewriting) await sleep(50, undefined, { signal })
 }
 
 /** @throws BooksError when the queue is not as long as it was */
 async function restart(
-  { system: { stack, url }, signal, say }: Bench,
-  pipeline: PipelineRedis,
+  { system: { stack, redis, keys, url }, signal }: Bench,
   name: Restart['signal']
 ): Promise<Restart> {
-  const redis = stack.part('redis')
-  const [queued, { logBytes }] = await Promise.all([pipeline.queueLength(), pipeline.info()])
+  const part = stack.part('redis')
+  const [queued, { logBytes }] = await Promise.all([redis.xlen(keys.queue), redisInfo(redis)])
   const secondsSince = (ms: number) => (performance.now() - ms) / 1_000
   const toldAtMs = performance.now()
-  if (name === 'SIGKILL') redis.kill('SIGKILL')
-  else await redis.stop(STOP_GRACE_MS)
-  await redis.exited
+  if (name === 'SIGKILL') part.kill('SIGKILL')
+  else await part.stop(STOP_GRACE_MS)
+  await part.exited
   const stopSeconds = secondsSince(toldAtMs)
   const startedAtMs = performance.now()
-  await redis.start()
+  await part.start()
   const loadSeconds = secondsSince(startedAtMs)
   await untilServing(url, signal)
   const serveSeconds = secondsSince(startedAtMs)
   say(`  Redis was back ${serveSeconds.toFixed(1)} s after its start, stopped by ${name} with ${queued} payments`)
-  while (pipeline.redis.status !== 'ready') await sleep(10, undefined, { signal })
-  const found = await pipeline.queueLength()
+  while (redis.status !== 'ready') await sleep(10, undefined, { signal })
+  const found = await redis.xlen(keys.queue)
   if (found !== queued) throw new BooksError(`${queued} payments were queued before ${name}, and ${found} after it`)
   return { signal: name, queued, logBytes, stopSeconds, loadSeconds, serveSeconds }
 }
 
 /** Until HAProxy and a gateway answer what needs Redis. */
 async function untilServing(url: string, signal: AbortSignal): Promise<void> {
-  while (true) {
-    const isServing = await readBackend(url).then(
-      () => true,
-      () => false
-    )
-    if (isServing) return
-    await sleep(10, undefined, { signal })
-  }
+  while (!(await works(readBackend(url)))) await sleep(10, undefined, { signal })
 }

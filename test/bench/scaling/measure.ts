@@ -1,24 +1,54 @@
 // Each number of workers with each number of gateways: the highest rate at which the queue does not grow, and what a
 // payment costs whom there.
 import { availableParallelism } from 'node:os'
-import { readBackend, requestsIn } from '../../k6/books.ts'
+import { readBackend, requestsIn } from '../../support/books.ts'
+import { say } from '../../support/command.ts'
+import { sum } from '../../support/statistics.ts'
 import type { Tools } from '../command.ts'
-import { startLocalSystem, type LocalSystem } from '../local-system.ts'
 import { measureRate, warmUp } from '../measure-rate.ts'
 import { processMeter } from '../meter.ts'
-import { deleteHashes, openPipelineRedis } from '../pipeline-redis.ts'
+import { deleteHashes } from '../redis-figures.ts'
 import type { RateResult } from '../result.ts'
 import { describeLimits, isSustained } from '../saturation.ts'
-import type { ScalingSettings } from './arguments.ts'
-import type { ScalingFigures, Setup, SizingSample } from './result.ts'
-import { nextRate, type Trial } from './search.ts'
+import { startLocalSystem, type LocalSystem } from '../system.ts'
+import { nextRate, type Trial } from './conclusions.ts'
 
 const SIZING_RATES = [1_000, 10_000, 100_000]
 /** Than a trial of a rate. */
 const SIZING_LONGER = 3
 const WARM_UP = { ratePerSecond: 2_000, seconds: 3 }
-/** Nobody asks for the floor here. */
-const NO_FLOOR = 0
+
+/** What one command found: one line of JSON in .results/scaling.jsonl, with its provenance. */
+export type ScalingFigures = { seconds: number; setups: Setup[]; sizing: SizingSample[] }
+
+/** So many workers and gateways at the highest rate at which the queue did not grow. */
+export type Setup = {
+  workers: number
+  gateways: number
+  highest: RateResult
+  /** µs of CPU a payment of each process, by its name. */
+  microsByProcess: Record<string, number>
+  /** What the machine limits, in sentences. */
+  limits: string[]
+}
+
+/** What is needed at a rate, by the setup with the fewest processes. */
+export type SizingSample = {
+  /** The rate it is for, and the one that it was measured at. */
+  rate: number
+  measuredAt: number
+  figures: RateResult
+  /** What the totals in Redis grew by. */
+  totalsBytesPerSecond: number
+}
+
+export type ScalingSettings = {
+  workerCounts: number[]
+  gatewayCounts: number[]
+  /** No higher rate is tried. */
+  rateMax: number
+  seconds: number
+}
 
 type Bench = Tools & { system: LocalSystem; settings: ScalingSettings }
 
@@ -29,7 +59,7 @@ export async function measureScaling(settings: ScalingSettings, tools: Tools): P
   const sizing: SizingSample[] = []
   for (const gateways of gatewayCounts) {
     for (const workers of workerCounts) {
-      tools.say(`${workers} ${workers === 1 ? 'worker' : 'workers'}, ${gateways} gateways`)
+      say(`${workers} ${workers === 1 ? 'worker' : 'workers'}, ${gateways} gateways`)
       const system = await startLocalSystem(tools.signal, { gateways, workers })
       try {
         const bench = { ...tools, system, settings }
@@ -57,7 +87,7 @@ async function findHighest(bench: Bench): Promise<Omit<Setup, 'workers' | 'gatew
     const { result, microsByProcess } = await measureProcesses(bench, rate)
     const trial = { rate, isSustained: isSustained(result) }
     trials.push(trial)
-    bench.say(
+    say(
       `  ${rate}/s: ${result.settledPerSecond.toFixed(0)} settled/s, ${result.cpuMicrosPerPayment.toFixed(1)} µs a payment${trial.isSustained ? '' : ', too much'}`
     )
     if (!trial.isSustained) above = above === undefined || rate < above.rate ? result : above
@@ -82,11 +112,11 @@ async function measureProcesses(
         : []
     })
   const before = read()
-  const result = await measureRate(tool, system, { ratePerSecond: rate, seconds }, NO_FLOOR, signal)
+  const result = await measureRate(tool, system, { ratePerSecond: rate, seconds }, signal)
   const used = read().map((each, index) => ({ ...each, micros: each.micros - (before[index]?.micros ?? 0) }))
   const microsByProcess = Object.fromEntries(
     used.map(({ name, service, micros }) => {
-      const all = used.filter(each => each.service === service).reduce((sum, each) => sum + each.micros, 0)
+      const all = sum(used.filter(each => each.service === service).map(each => each.micros))
       return [name, (result.cpuMicrosByService[service] * micros) / all]
     })
   )
@@ -101,8 +131,7 @@ async function sample(bench: Bench, highest: RateResult): Promise<SizingSample[]
     system,
     settings: { seconds },
     tool,
-    signal,
-    say
+    signal
   } = bench
   const samples: SizingSample[] = []
   for (const rate of SIZING_RATES) {
@@ -112,17 +141,10 @@ async function sample(bench: Bench, highest: RateResult): Promise<SizingSample[]
       samples.push({ ...last, rate })
       continue
     }
-    const figures = await measureRate(
-      tool,
-      system,
-      { ratePerSecond: measuredAt, seconds: seconds * SIZING_LONGER },
-      NO_FLOOR,
-      signal
-    )
-    const pipeline = await openPipelineRedis(system.stack.redisPath)
+    const rateAndTime = { ratePerSecond: measuredAt, seconds: seconds * SIZING_LONGER }
+    const figures = await measureRate(tool, system, rateAndTime, signal)
     const payments = requestsIn(await readBackend(system.url))
-    const { bytes } = await deleteHashes(pipeline, pipeline.keys.totalsPattern)
-    pipeline.redis.disconnect()
+    const { bytes } = await deleteHashes(system.redis, system.keys.totalsPattern)
     samples.push({ rate, measuredAt, figures, totalsBytesPerSecond: (bytes / payments) * measuredAt })
     say(`  for the sizing, at ${measuredAt}/s: ${figures.cpuMicrosPerPayment.toFixed(1)} µs a payment`)
   }

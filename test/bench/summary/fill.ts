@@ -8,8 +8,11 @@
 // they would be.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Payment } from '../../../shared/payment.ts'
+import { createFunctions, type Functions } from '../../../shared/redis/functions.ts'
+import { say } from '../../support/command.ts'
 import { cents, newPayment } from '../../support/payments.ts'
-import { forEachKey, type PipelineRedis } from '../pipeline-redis.ts'
+import { forEachKey, redisInfo } from '../redis-figures.ts'
+import type { LocalSystem } from '../system.ts'
 import { DAYS, RUN_LENGTH, type Ledger } from './ledger.ts'
 
 const CALLS = 4
@@ -21,24 +24,23 @@ const DAY_BEFORE = 'the-day-before'
 /** @returns payments a second */
 export async function fillThirtyDays(
   ledger: Ledger,
-  pipeline: PipelineRedis,
-  signal: AbortSignal,
-  say: (line: string) => void
+  { redis, keys }: LocalSystem,
+  signal: AbortSignal
 ): Promise<number> {
-  const { redis, keys } = pipeline
+  const functions = createFunctions(redis, keys, 24)
   await redis.config('SET', 'appendonly', 'no')
   let startPeriod: string | undefined
   const startedAtMs = performance.now()
   const perSecond = (count: number) => (count / (performance.now() - startedAtMs)) * 1_000
   for (let day = 1; day <= DAYS; day += 1) {
     const [first, end] = [day - 1, day].map(each => firstOfDay(ledger, each)) as [number, number]
-    await settleAll(ledger, first, end, pipeline, signal)
+    await settleAll(ledger, first, end, functions, signal)
     const periods = Object.entries(await redis.hgetall(keys.idPeriods)).filter(([name]) => name !== DAY_BEFORE)
     const [now = '', times = ''] = periods[0] ?? []
     startPeriod ??= now
     if (periods.length > 1 || now !== startPeriod)
       throw new Error('midnight UTC has passed, and with it a period of ids: run it again')
-    if (day < DAYS - 1) await forEachKey(pipeline, keys.idsPattern, found => redis.del(...found))
+    if (day < DAYS - 1) await forEachKey(redis, keys.idsPattern, found => redis.del(...found))
     else if (day < DAYS) {
       const [startMs = 0, endMs = 0, forgottenMs = 0, digits = 0] = times.split(' ').map(Number)
       await redis.hset(
@@ -46,7 +48,7 @@ export async function fillThirtyDays(
         DAY_BEFORE,
         `${startMs - DAY_MS} ${endMs - DAY_MS} ${forgottenMs - DAY_MS} ${digits}`
       )
-      await forEachKey(pipeline, keys.idsPattern, found =>
+      await forEachKey(redis, keys.idsPattern, found =>
         Promise.all(found.map(key => redis.rename(key, key.replace(now, DAY_BEFORE))))
       )
     }
@@ -56,7 +58,7 @@ export async function fillThirtyDays(
   await redis.config('SET', 'appendonly', 'yes')
   // The first log is a rewrite as well.
   do await sleep(100, undefined, { signal })
-  while ((await pipeline.info()).isRewriting)
+  while ((await redisInfo(redis)).isRewriting)
   return result
 }
 
@@ -69,7 +71,7 @@ async function settleAll(
   ledger: Ledger,
   first: number,
   end: number,
-  { functions }: PipelineRedis,
+  functions: Functions,
   signal: AbortSignal
 ): Promise<void> {
   let next = first

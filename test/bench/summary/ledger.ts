@@ -1,7 +1,7 @@
 // The payments that the benchmark puts into Redis, all known by their number, and their exact sums, kept apart from the
 // pipeline. Pure.
 import type { ProcessorName } from '../../../shared/payment.ts'
-import type { Totals } from '../../k6/books.ts'
+import { added, NOTHING, type Books } from '../../support/books.ts'
 
 export const DAYS = 30
 const SPAN_MS = DAYS * 86_400_000
@@ -21,7 +21,7 @@ export type Ledger = {
   centsOf: (index: number) => number
   processorOf: (index: number) => ProcessorName
   /** Over requestedAt in [fromMs, toMs], both included. */
-  sum: (fromMs: number, toMs: number) => Record<ProcessorName, Totals>
+  sum: (fromMs: number, toMs: number) => Books
 }
 
 /** Payments spread evenly over the 30 days before `endMs`, with amounts from 0.01 to 999.99. */
@@ -32,36 +32,23 @@ export function createLedger(count: number, endMs: number): Ledger {
   const processorOf = (index: number): ProcessorName =>
     Math.floor(index / RUN_LENGTH) % ROWS_TO_FALLBACK === 0 ? 'fallback' : 'default'
 
-  const rowCount = Math.ceil(count / RUN_LENGTH)
-  /** Of each processor: the cents of all rows before one. */
-  const before = { default: new Float64Array(rowCount + 1), fallback: new Float64Array(rowCount + 1) }
-  const requestsBefore = { default: new Float64Array(rowCount + 1), fallback: new Float64Array(rowCount + 1) }
-  const add = (totals: Record<ProcessorName, Totals>, first: number, end: number) => {
+  const withPayments = ({ default: byDefault, fallback }: Books, first: number, end: number): Books => {
+    const sums = { default: { ...byDefault }, fallback: { ...fallback } }
     for (let index = first; index < end; index++) {
-      const { [processorOf(index)]: own } = totals
+      const { [processorOf(index)]: own } = sums
       own.requests += 1
       own.cents += centsOf(index)
     }
+    return sums
   }
-  const running = nothing()
-  for (let row = 0; row < rowCount; row++) {
-    add(running, row * RUN_LENGTH, Math.min(count, (row + 1) * RUN_LENGTH))
-    for (const name of ['default', 'fallback'] as const) {
-      before[name][row + 1] = running[name].cents
-      requestsBefore[name][row + 1] = running[name].requests
-    }
-  }
-
+  /** Of all rows before one. */
+  const beforeRow: Books[] = [NOTHING]
+  for (let first = 0; first < count; first += RUN_LENGTH)
+    beforeRow.push(withPayments(beforeRow.at(-1) ?? NOTHING, first, Math.min(count, first + RUN_LENGTH)))
   /** Of all payments before a number. */
   const sumBefore = (end: number) => {
     const row = Math.floor(end / RUN_LENGTH)
-    const upTo = (name: ProcessorName): Totals => ({
-      requests: requestsBefore[name][row] ?? NaN,
-      cents: before[name][row] ?? NaN
-    })
-    const totals = { default: upTo('default'), fallback: upTo('fallback') }
-    add(totals, row * RUN_LENGTH, end)
-    return totals
+    return withPayments(beforeRow[row] ?? NOTHING, row * RUN_LENGTH, end)
   }
   /** The first payment that is not before a time, by halving. */
   const firstFrom = (timeMs: number) => {
@@ -80,17 +67,6 @@ export function createLedger(count: number, endMs: number): Ledger {
     timeMsOf,
     centsOf,
     processorOf,
-    sum(fromMs, toMs) {
-      const [until, from] = [sumBefore(firstFrom(toMs + 1)), sumBefore(firstFrom(fromMs))]
-      const between = (name: ProcessorName): Totals => ({
-        requests: until[name].requests - from[name].requests,
-        cents: until[name].cents - from[name].cents
-      })
-      return { default: between('default'), fallback: between('fallback') }
-    }
+    sum: (fromMs, toMs) => added(sumBefore(firstFrom(toMs + 1)), sumBefore(firstFrom(fromMs)))
   }
-}
-
-function nothing(): Record<ProcessorName, Totals> {
-  return { default: { requests: 0, cents: 0 }, fallback: { requests: 0, cents: 0 } }
 }

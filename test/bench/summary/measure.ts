@@ -1,57 +1,80 @@
 // Summaries over a long history, alone and while payments are accepted; and what that history takes in Redis.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { centsIn, differences, readBackend, readProcessors, requestsIn } from '../../k6/books.ts'
-import { acceptingBetween, type Accepting } from '../accepting.ts'
+import { say } from '../../support/command.ts'
 import type { Tools } from '../command.ts'
-import { isAccepted, startLoad } from '../load.ts'
-import { startLocalSystem, type LocalSystem } from '../local-system.ts'
-import { warmUp } from '../measure-rate.ts'
-import { deleteHashes, openPipelineRedis, type PipelineRedis } from '../pipeline-redis.ts'
+import { measureAccepting, warmUp } from '../measure-rate.ts'
+import type { Accepting } from '../rate-figures.ts'
+import { deleteHashes, redisInfo } from '../redis-figures.ts'
 import { mapServices, type ByService } from '../result.ts'
-import { BooksError, purge, untilSettled } from '../system-books.ts'
-import type { SummarySettings } from './arguments.ts'
-import { startAsking } from './ask.ts'
-import { summariesOf } from './figures.ts'
+import { checkBooks, purge, untilSettled } from '../system-books.ts'
+import { startLocalSystem, type LocalSystem } from '../system.ts'
+import { createRanges, startAsking, summariesOf, type Range, type Summaries } from './ask.ts'
 import { fillThirtyDays } from './fill.ts'
 import { createLedger, type Ledger } from './ledger.ts'
-import { createRanges, type Range } from './ranges.ts'
-import type { Round, Summaries, SummaryFigures } from './result.ts'
 
 const ASKED_PER_SECOND = 100
-/** The load runs for so long before the figures begin. */
-const LEAD_SECONDS = 1
+const ASK_WARM_UP_MS = 1_000
 const WARM_UP = { ratePerSecond: 2_000, seconds: 3 }
 /** What a running system settles now is later than the history. */
 const HISTORY_ENDS_BEFORE_MS = 60_000
+
+/** What one command found: one line of JSON in .results/summary.jsonl, with its provenance. */
+export type SummaryFigures = {
+  payments: number
+  rate: number
+  seconds: number
+  filledPerSecond: number
+  memory: {
+    /** Redis's used memory, more than when the system was empty. */
+    usedBytes: number
+    idCount: number
+    idBytes: number
+    /** Without the ids: the totals. */
+    totalsBytes: number
+  }
+  rounds: Round[]
+}
+
+/** Summaries alone, accepting alone, and both at the same time. */
+export type Round = {
+  alone: Summaries
+  /** µs of CPU a summary, what the services do by themselves meanwhile included. */
+  aloneMicrosByService: ByService
+  accepting: Accepting
+  acceptingBeside: Accepting
+  beside: Summaries
+}
+
+export type SummarySettings = { paymentCount: number; ratePerSecond: number; seconds: number; runCount: number }
 
 type Bench = Tools & { system: LocalSystem; settings: SummarySettings; ledger: Ledger; nextRange: () => Range }
 
 /** @throws BooksError; whatever else went wrong; the signal's reason when aborted */
 export async function measureSummary(settings: SummarySettings, tools: Tools): Promise<SummaryFigures> {
-  const { signal, say } = tools
+  const { signal } = tools
   const { paymentCount: payments, ratePerSecond: rate, seconds } = settings
   say('starting the whole system')
   const system = await startLocalSystem(signal)
-  let pipeline: PipelineRedis | undefined
+  const { redis, keys } = system
   try {
     await warmUp(tools.tool, system, WARM_UP, signal)
     await purge(system)
-    pipeline = await openPipelineRedis(system.stack.redisPath)
-    const { usedBytes: emptyBytes } = await pipeline.info()
+    const { usedBytes: emptyBytes } = await redisInfo(redis)
     const ledger = createLedger(payments, Math.floor((Date.now() - HISTORY_ENDS_BEFORE_MS) / 1_000) * 1_000)
     // It would send them to the processors.
     await system.stack.part('worker-1').stop()
-    const filledPerSecond = await fillThirtyDays(ledger, pipeline, signal, say)
+    const filledPerSecond = await fillThirtyDays(ledger, system, signal)
     await system.stack.part('worker-1').start()
 
     const bench: Bench = { ...tools, system, settings, ledger, nextRange: createRanges(ledger, Math.random) }
     // Code and connections for summaries become warm as well.
-    await ask(bench, () => sleep(LEAD_SECONDS * 1_000))
+    await ask(bench, () => sleep(ASK_WARM_UP_MS))
     const rounds: Round[] = []
     let acceptedCount = 0
     const accept = async () => {
-      const { accepting, accepted } = await measureAccepting(bench)
-      acceptedCount += accepted
+      const { accepting, acceptedCount: more } = await measureAccepting(tools.tool, system, settings, signal)
+      if (accepting.failed > 0) throw new Error(`${accepting.failed} payments were not accepted`)
+      acceptedCount += more
       await untilSettled(system, payments + acceptedCount, signal)
       return accepting
     }
@@ -68,10 +91,10 @@ export async function measureSummary(settings: SummarySettings, tools: Tools): P
       )
     }
     await system.assertAlive()
-    await checkBooks(bench, acceptedCount)
+    await checkBooks(system, acceptedCount, 0, ledger.sum(0, Infinity))
 
-    const usedBytes = (await pipeline.info()).usedBytes - emptyBytes
-    const { fieldCount: idCount, bytes: idBytes } = await deleteHashes(pipeline, pipeline.keys.idsPattern)
+    const usedBytes = (await redisInfo(redis)).usedBytes - emptyBytes
+    const { fieldCount: idCount, bytes: idBytes } = await deleteHashes(redis, keys.idsPattern)
     return {
       payments,
       rate,
@@ -81,8 +104,6 @@ export async function measureSummary(settings: SummarySettings, tools: Tools): P
       rounds
     }
   } finally {
-    // An open connection would keep the process alive.
-    pipeline?.redis.disconnect()
     await system.stop()
   }
 }
@@ -103,36 +124,4 @@ async function ask<Result>(
   } finally {
     ending.abort()
   }
-}
-
-async function measureAccepting({
-  system,
-  settings: { ratePerSecond, seconds },
-  tool,
-  signal
-}: Bench): Promise<{ accepting: Accepting; accepted: number }> {
-  const load = startLoad(tool, system.url, ratePerSecond, LEAD_SECONDS + seconds, signal)
-  const begin = { wallMicros: (Date.now() + LEAD_SECONDS * 1_000) * 1_000 }
-  const requests = await load.requests
-  const accepted = requests.filter(isAccepted).length
-  if (accepted < requests.length)
-    throw new Error(`${requests.length - accepted} of ${requests.length} payments were not accepted`)
-  return { accepting: acceptingBetween(begin, { wallMicros: Infinity }, requests), accepted }
-}
-
-/** The history, and what was accepted since, which the processors have as well. @throws BooksError */
-async function checkBooks({ system: { url, processorUrls }, ledger }: Bench, acceptedCount: number): Promise<void> {
-  const [processors, backend] = await Promise.all([readProcessors(processorUrls, '123'), readBackend(url)])
-  const history = ledger.sum(0, Infinity)
-  for (const name of ['default', 'fallback'] as const) {
-    processors[name].requests += history[name].requests
-    processors[name].cents += history[name].cents
-  }
-  const objections = differences(processors, backend)
-  if (requestsIn(backend) !== ledger.count + acceptedCount) {
-    objections.push(
-      `${ledger.count} and ${acceptedCount} payments were accepted, and ${requestsIn(backend)} for ${centsIn(backend) / 100} are settled`
-    )
-  }
-  if (objections.length > 0) throw new BooksError(objections.join('; '))
 }

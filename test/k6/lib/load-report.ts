@@ -1,7 +1,8 @@
 // What a run of load.js found, as text. Run by k6, so nothing of Node is used here.
 import { renderTable } from '../../../shared/table.ts'
-import { centsIn, differences, NAMES, requestsIn, type Books } from '../books.ts'
-import { count, money } from '../report.ts'
+import { PROCESSOR_NAMES } from '../../../shared/payment.ts'
+import { centsIn, differences, requestsIn, type Books } from '../../support/books.ts'
+import { count, money } from '../../support/numbers.ts'
 
 export type Row = {
   name: string
@@ -128,8 +129,8 @@ function drops({ rows }: Report): string[] {
 
 function settlement({ processors, settledAfterMs }: Report): string[] {
   if (settledAfterMs === undefined) return []
-  const width = Math.max(...NAMES.map(name => count(processors[name].requests).length))
-  const lines = NAMES.map(name => {
+  const width = Math.max(...PROCESSOR_NAMES.map(name => count(processors[name].requests).length))
+  const lines = PROCESSOR_NAMES.map(name => {
     const { requests, cents } = processors[name]
     return `settled at ${name.padEnd(8)}  ${count(requests).padStart(width)} for ${money(cents / 100)}`
   })

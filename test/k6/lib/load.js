@@ -12,7 +12,8 @@
 import exec from 'k6/execution'
 import { sleep } from 'k6'
 import { Counter, Trend } from 'k6/metrics'
-import { added, centsIn, differences, NAMES, requestsIn } from '../books.ts'
+import { PROCESSOR_NAMES } from '../../../shared/payment.ts'
+import { added, centsIn, differences, requestsIn } from '../../support/books.ts'
 import { renderLoad } from './load-report.ts'
 import { readAmountCents, readWholeNumber } from './parameters.ts'
 import { askForBooks, isSuccess, PAYMENT_TIMEOUT_MS, postPayment, readBooks, sleepUntil } from './system.js'
@@ -158,7 +159,7 @@ export function createLoad(title, phases, readEveryMs = Infinity) {
         const reading = tryTo(read)
         if (reading === undefined) continue
         const { processors, settled, summaryMs, completed } = reading
-        for (const name of NAMES) metrics[index].settled[name].add(processors[name].requests)
+        for (const name of PROCESSOR_NAMES) metrics[index].settled[name].add(processors[name].requests)
         metrics[index].summaryMs.add(summaryMs)
         say(startMs, `${phase.name} is over: so far ${completed} payments answered, ${settled} settled`)
       }
@@ -203,7 +204,7 @@ export function createLoad(title, phases, readEveryMs = Infinity) {
     books.centsOwed.add(-settledCents)
     books.beyond.add(settled)
     books.centsBeyond.add(settledCents)
-    for (const name of NAMES) {
+    for (const name of PROCESSOR_NAMES) {
       books.processors[name].requests.add(processors[name].requests)
       books.processors[name].cents.add(processors[name].cents)
       books.backend[name].requests.add(backend[name].requests)
@@ -241,7 +242,7 @@ export function createLoad(title, phases, readEveryMs = Infinity) {
     if (rows.every(({ offered }) => offered === 0)) return { stdout: '' }
     const totals = side =>
       Object.fromEntries(
-        NAMES.map(name => [
+        PROCESSOR_NAMES.map(name => [
           name,
           {
             requests: total(`${side}_${name}_requests`),
@@ -302,7 +303,7 @@ function createPhaseMetrics(number) {
 function createBooksMetrics() {
   const totals = side =>
     Object.fromEntries(
-      NAMES.map(name => [
+      PROCESSOR_NAMES.map(name => [
         name,
         {
           requests: new Counter(`${side}_${name}_requests`),

@@ -1,6 +1,6 @@
 // What people give to a script with -e NAME=…: checked, and named when it is wrong. Read by k6, so nothing of Node is
 // used here. An empty value counts as none.
-import { parseAmount, wholeNumber } from '../schedule.ts'
+import { parseAmount, wholeNumber } from '../../support/contest/schedule.ts'
 
 type Environment = Record<string, string | undefined>
 

@@ -4,7 +4,8 @@
  */
 import http from 'k6/http'
 import { sleep } from 'k6'
-import { NAMES, totalsOf } from '../books.ts'
+import { PROCESSOR_NAMES } from '../../../shared/payment.ts'
+import { totalsOf } from '../../support/books.ts'
 import { readUrl } from './parameters.ts'
 
 export const backendUrl = readUrl(__ENV, 'BACKEND_URL', 'http://localhost:9999')
@@ -63,7 +64,7 @@ export function readBooks(responses) {
         'start it, or name another one with -e BACKEND_URL=…'
     )
   }
-  for (const name of NAMES) {
+  for (const name of PROCESSOR_NAMES) {
     if (isSuccess(responses[name])) continue
     const advice =
       responses[name].status === 401

@@ -2,7 +2,6 @@
 // under the same names, so that the very same Dockerfile and compose files are tested: Debian 13 with redis-server 8.0,
 // HAProxy
 // 3.0, and the Node 22 that this project's npm packages bring along.
-import { spawn } from 'node:child_process'
 import {
   copyFileSync,
   cpSync,
@@ -15,10 +14,11 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { command, succeeds } from './command.ts'
-import { NoEngineError, type Engine } from './engine.ts'
+import { CannotRunError, say } from '../command.ts'
+import { runProgram, works } from '../program.ts'
+import type { Engine } from './engine.ts'
 
-const repository = resolve(import.meta.dirname, '../../..')
+const REPOSITORY = resolve(import.meta.dirname, '../../..')
 const PULL_WITHIN_MS = 300_000
 /** Users and folders as the official images have them. */
 const STAND_INS: Record<string, string> = {
@@ -40,7 +40,7 @@ RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm && groupadd 
 
 /** Names such as "redis:8.0", from the compose file and the Dockerfile. */
 export function baseImages(): string[] {
-  const read = (path: string) => readFileSync(join(repository, path), 'utf8')
+  const read = (path: string) => readFileSync(join(REPOSITORY, path), 'utf8')
   const named = [
     ...read('compose/docker-compose.yml').matchAll(/^\s+image: (\S+:\S+)$/gm),
     ...read('compose/Dockerfile').matchAll(/^ARG NODE_IMAGE=(\S+)$/gm)
@@ -50,45 +50,24 @@ export function baseImages(): string[] {
 
 /**
  * Makes sure that every base image is there: pulled, or else a stand-in.
- * @throws NoEngineError when neither can be had
+ * @throws CannotRunError when neither can be had
  */
-export async function ensureBaseImages(
-  engine: Engine,
-  say: (line: string) => void,
-  signal?: AbortSignal
-): Promise<void> {
+export async function ensureBaseImages(engine: Engine, signal?: AbortSignal): Promise<void> {
   for (const image of baseImages()) {
-    if (
-      await engine.docker(['image', 'inspect', image]).then(
-        () => true,
-        () => false
-      )
-    )
-      continue
+    if (await works(engine.docker(['image', 'inspect', image]))) continue
     say(`pulling ${image}`)
     const pulling = AbortSignal.any([AbortSignal.timeout(PULL_WITHIN_MS), ...(signal === undefined ? [] : [signal])])
-    if (
-      await engine.docker(['pull', image], { signal: pulling }).then(
-        () => true,
-        () => false
-      )
-    )
-      continue
+    if (await works(engine.docker(['pull', image], { signal: pulling }))) continue
     signal?.throwIfAborted()
-    await makeStandIn(engine, image, say, signal)
+    await makeStandIn(engine, image, signal)
   }
 }
 
-async function makeStandIn(
-  engine: Engine,
-  image: string,
-  say: (line: string) => void,
-  signal?: AbortSignal
-): Promise<void> {
+async function makeStandIn(engine: Engine, image: string, signal?: AbortSignal): Promise<void> {
   const [kind = ''] = image.split(':')
   const recipe = STAND_INS[kind]
-  if (recipe === undefined) throw new NoEngineError(`${image} can't be pulled, and there is no stand-in for it`)
-  const debian = await ensureDebian(engine, say, signal)
+  if (recipe === undefined) throw new CannotRunError(`${image} can't be pulled, and there is no stand-in for it`)
+  const debian = await ensureDebian(engine, signal)
   say(`no image registry within reach: making a stand-in for ${image} of Debian's packages`)
   const folder = mkdtempSync(join(tmpdir(), 'stand-in-'))
   try {
@@ -102,31 +81,26 @@ async function makeStandIn(
 
 async function addNode(folder: string): Promise<void> {
   copyFileSync(process.execPath, join(folder, 'node'))
-  const npm = realpathSync((await command(['sh', '-c', 'command -v npm'])).trim())
+  const npm = realpathSync((await runProgram(['sh', '-c', 'command -v npm'])).trim())
   cpSync(dirname(dirname(npm)), join(folder, 'npm'), { recursive: true })
   const certificates = process.env.NODE_EXTRA_CA_CERTS
   if (certificates === undefined) writeFileSync(join(folder, 'certificates.crt'), '')
   else copyFileSync(certificates, join(folder, 'certificates.crt'))
 }
 
-async function ensureDebian(engine: Engine, say: (line: string) => void, signal?: AbortSignal): Promise<string> {
+async function ensureDebian(engine: Engine, signal?: AbortSignal): Promise<string> {
   const image = 'debian-stand-in:13'
-  if (
-    await engine.docker(['image', 'inspect', image]).then(
-      () => true,
-      () => false
-    )
-  )
-    return image
-  if (!(await succeeds(['sh', '-c', 'command -v debootstrap'])) || !existsSync('/etc/debian_version')) {
-    throw new NoEngineError(
+  if (await works(engine.docker(['image', 'inspect', image]))) return image
+  if (!(await works(runProgram(['sh', '-c', 'command -v debootstrap']))) || !existsSync('/etc/debian_version')) {
+    throw new CannotRunError(
       'no image registry can be reached, and stand-ins for the base images want Debian with debootstrap'
     )
   }
   say('no image registry within reach: making a minimal Debian 13, about 30 s')
   const folder = mkdtempSync(join(tmpdir(), 'debian-'))
+  const archive = `${folder}.tar`
   try {
-    await command(
+    await runProgram(
       ['debootstrap', '--variant=minbase', '--include=ca-certificates', 'trixie', folder],
       signal && { signal }
     )
@@ -134,11 +108,12 @@ async function ensureDebian(engine: Engine, say: (line: string) => void, signal?
     for (const path of ['var/cache/apt', 'var/lib/apt/lists', 'usr/share/doc', 'usr/share/man', 'usr/share/locale']) {
       rmSync(join(folder, path), { recursive: true, force: true })
     }
-    const packing = spawn('tar', ['-C', folder, '-c', '.'], { stdio: ['ignore', 'pipe', 'inherit'] })
+    await runProgram(['tar', '-C', folder, '-cf', archive, '.'], signal && { signal })
     const path = 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-    await engine.docker(['import', '--change', path, '-', image], { input: packing.stdout, ...(signal && { signal }) })
+    await engine.docker(['import', '--change', path, archive, image], signal && { signal })
   } finally {
     rmSync(folder, { recursive: true })
+    rmSync(archive, { force: true })
   }
   return image
 }

@@ -4,9 +4,10 @@ import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findFreePort } from '../../../compose/local/ports.ts'
+import { say } from '../command.ts'
 import type { Engine } from './engine.ts'
 
-const folder = resolve(import.meta.dirname, '../../../compose')
+const COMPOSE_FOLDER = resolve(import.meta.dirname, '../../../compose')
 const HEALTHY_WITHIN_MS = 120_000
 
 export type Container = {
@@ -44,7 +45,6 @@ export type Deployment = {
 export async function deploy(
   engine: Engine,
   environment: Record<string, string>,
-  say: (line: string) => void,
   signal?: AbortSignal,
   overlay?: string
 ): Promise<Deployment> {
@@ -69,7 +69,7 @@ export async function deploy(
       [
         '-p',
         project === 'pipeline' ? name : `${name}-processors`,
-        ...own.flatMap(file => ['-f', join(folder, file)]),
+        ...own.flatMap(file => ['-f', join(COMPOSE_FOLDER, file)]),
         ...words
       ],
       { ...options, ...(stopWith && { signal: stopWith }) }

@@ -5,13 +5,14 @@ import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { command, succeeds, type CommandOptions } from './command.ts'
+import { CannotRunError } from '../command.ts'
+import { runProgram, works, type ProgramOptions } from '../program.ts'
 
 export type Engine = {
-  /** Runs `docker` with these words; see command(). */
-  docker: (words: readonly string[], options?: CommandOptions) => Promise<string>
+  /** Runs `docker` with these words; see runProgram(). */
+  docker: (words: readonly string[], options?: ProgramOptions) => Promise<string>
   /** Runs `docker compose`, or docker-compose where that is what there is. */
-  compose: (words: readonly string[], options?: CommandOptions) => Promise<string>
+  compose: (words: readonly string[], options?: ProgramOptions) => Promise<string>
   /** What a process of its own needs in its environment to use this engine as well. */
   environment: Record<string, string>
   /** What runs, for a report, e.g. "Docker 20.10.24, docker-compose 1.29.2". */
@@ -20,19 +21,14 @@ export type Engine = {
   close: () => Promise<void>
 }
 
-/** No engine can run here; the message says why. */
-export class NoEngineError extends Error {
-  override name = 'NoEngineError'
-}
-
 const READY_WITHIN_MS = 60_000
 const STOP_WITHIN_MS = 30_000
 /** Images and layers of our own engine; kept, so that the next run finds them. */
-const dataFolder = resolve(import.meta.dirname, '../../../.cache/engine')
+const DATA_FOLDER = resolve(import.meta.dirname, '../../../.cache/engine')
 
-/** @throws NoEngineError; the signal's reason when aborted */
+/** @throws CannotRunError where no engine can run; the signal's reason when aborted */
 export async function openEngine(signal?: AbortSignal): Promise<Engine> {
-  if (await succeeds(['docker', 'info'])) return await describe({}, () => Promise.resolve())
+  if (await works(runProgram(['docker', 'info']))) return await describe({}, () => Promise.resolve())
   const started = await startEngine(signal)
   try {
     return await describe({ DOCKER_HOST: `unix://${started.socketPath}` }, started.stop)
@@ -44,10 +40,12 @@ export async function openEngine(signal?: AbortSignal): Promise<Engine> {
 
 async function describe(environment: Record<string, string>, close: () => Promise<void>): Promise<Engine> {
   const docker: Engine['docker'] = (words, options) =>
-    command(['docker', ...words], { ...options, environment: { ...environment, ...options?.environment } })
-  const composeWords = (await succeeds(['docker', 'compose', 'version'])) ? ['docker', 'compose'] : ['docker-compose']
+    runProgram(['docker', ...words], { ...options, environment: { ...environment, ...options?.environment } })
+  const composeWords = (await works(runProgram(['docker', 'compose', 'version'])))
+    ? ['docker', 'compose']
+    : ['docker-compose']
   const compose: Engine['compose'] = (words, options) =>
-    command([...composeWords, ...words], {
+    runProgram([...composeWords, ...words], {
       ...options,
       // The classic builder, which every engine has; 1.29 would otherwise look for BuildKit.
       environment: { ...environment, ...options?.environment }
@@ -65,8 +63,8 @@ async function describe(environment: Record<string, string>, close: () => Promis
 
 async function startEngine(signal?: AbortSignal): Promise<{ socketPath: string; stop: () => Promise<void> }> {
   if (process.getuid?.() !== 0)
-    throw new NoEngineError('no container engine answers (docker info), and only root can start one')
-  mkdirSync(dataFolder, { recursive: true })
+    throw new CannotRunError('no container engine answers (docker info), and only root can start one')
+  mkdirSync(DATA_FOLDER, { recursive: true })
   // In /tmp, because the path of a socket is short.
   const folder = mkdtempSync(join(tmpdir(), 'engine-'))
   const socketPath = join(folder, 'docker.sock')
@@ -78,7 +76,7 @@ async function startEngine(signal?: AbortSignal): Promise<{ socketPath: string; 
       '--host',
       `unix://${socketPath}`,
       '--data-root',
-      dataFolder,
+      DATA_FOLDER,
       '--exec-root',
       join(folder, 'exec'),
       '--pidfile',
@@ -101,7 +99,7 @@ async function startEngine(signal?: AbortSignal): Promise<{ socketPath: string; 
   }
 
   const deadlineMs = performance.now() + READY_WITHIN_MS
-  while (!(await succeeds(['docker', 'info'], { environment: { DOCKER_HOST: `unix://${socketPath}` } }))) {
+  while (!(await works(runProgram(['docker', 'info'], { environment: { DOCKER_HOST: `unix://${socketPath}` } })))) {
     const isOver = child.exitCode !== null || child.pid === undefined
     if (!isOver && signal?.aborted !== true && performance.now() < deadlineMs) {
       await sleep(200)
@@ -110,7 +108,7 @@ async function startEngine(signal?: AbortSignal): Promise<{ socketPath: string; 
     const lines = readFileSync(logPath, 'utf8').trimEnd().split('\n').slice(-15).join('\n')
     await stop()
     signal?.throwIfAborted()
-    throw new NoEngineError(
+    throw new CannotRunError(
       `dockerd ${isOver ? 'ended at once' : `did not answer within ${READY_WITHIN_MS} ms`}:\n${lines}`
     )
   }

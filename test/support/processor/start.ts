@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
+import { startProgram } from '../program.ts'
 import { ProcessorAdmin } from './admin-client.ts'
 
 export type RunningProcessor = {
@@ -24,29 +23,18 @@ export async function startProcessor(
   test: { after: (release: () => Promise<unknown>) => void },
   environment: Record<string, string> = {}
 ): Promise<RunningProcessor> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts')], {
-    env: { PATH: process.env.PATH, LISTEN: '127.0.0.1:0', ...environment },
-    stdio: ['ignore', 'pipe', 'pipe']
+  const { child, pid, output, kill, exited } = startProgram([process.execPath, join(import.meta.dirname, 'main.ts')], {
+    env: { PATH: process.env.PATH, LISTEN: '127.0.0.1:0', ...environment }
   })
-  const exited = once(child, 'exit') as Promise<[number | null]>
   const end: RunningProcessor['end'] = async signal => {
-    if (child.exitCode === null && child.signalCode === null) child.kill(signal)
-    const [code] = await exited
-    return code
+    kill(signal)
+    return (await exited).code
   }
   test.after(() => end('SIGKILL'))
-
-  let problem = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    problem += text
-  })
-  const lines = createInterface(child.stdout)
-  const firstLine = once(lines, 'line') as Promise<[string]>
-  // 'close' comes after the last of stderr, 'exit' may not.
-  const [line] = await Promise.race([firstLine, once(child, 'close').then(() => [undefined])])
-  if (line === undefined) throw new Error(problem)
-  const ready = JSON.parse(line) as { port: number }
+  // Its first line comes in one piece.
+  await Promise.race([once(child.stdout, 'data'), exited])
+  if (output.stdout === '') throw new Error(output.stderr)
+  const ready = JSON.parse(output.stdout) as { port: number }
   const url = `http://127.0.0.1:${ready.port}`
-  if (child.pid === undefined) throw new Error('no pid')
-  return { url, port: ready.port, pid: child.pid, admin: new ProcessorAdmin(url, environment.TOKEN), ready, end }
+  return { url, port: ready.port, pid, admin: new ProcessorAdmin(url, environment.TOKEN), ready, end }
 }

@@ -1,8 +1,7 @@
 #!lua name=bench_bare
 --[[
-The least that Redis has to do for a payment, for the floor of the benchmark: no memory of ids, no record of where a
-payment
-may be sent, no check of anything.
+The least that Redis has to do for a payment: no memory of ids, no record of where a payment may be sent, no check of
+anything.
 ]]
 
 --[[ bare_accept: appends payments to the queue.

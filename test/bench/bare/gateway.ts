@@ -1,13 +1,12 @@
 // The least that a gateway can be: reads a body, queues what it says in one call for each turn of the event loop, and
-// answers 202. It checks nothing and knows no id again.
-//   node test/bench/floor/bare-gateway.ts SOCKET REDIS_SOCKET
+// answers 202. It checks nothing and knows no id again. LISTEN and REDIS_URL are those of our gateway.
 import { App } from 'uWebSockets.js'
 import { centsFromDecimal } from '../../../shared/money.ts'
 import type { Payment } from '../../../shared/payment.ts'
 import { openQueue } from './queue.ts'
 
-const [path = '', redisPath = ''] = process.argv.slice(2)
-const queue = await openQueue('bare', redisPath)
+const path = (process.env.LISTEN ?? '').replace('unix:', '')
+const queue = await openQueue(process.env.REDIS_URL ?? '')
 
 let payments: Payment[] = []
 let answers: (() => void)[] = []

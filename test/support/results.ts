@@ -1,5 +1,8 @@
+// Results of measurements: one line of JSON a run in .results/, each with what it was measured on.
 import { execFileSync } from 'node:child_process'
+import { appendFileSync, mkdirSync } from 'node:fs'
 import { cpus } from 'node:os'
+import { dirname, resolve } from 'node:path'
 
 /** What a measurement was made on: every result carries it. */
 export function provenance(): { commit: string; machine: string } {
@@ -19,4 +22,15 @@ function commit(): string {
   } catch {
     return 'unknown'
   }
+}
+
+export function resultsPath(name: string): string {
+  return resolve(import.meta.dirname, `../../.results/${name}`)
+}
+
+/** Adds a line to a file in .results/. */
+export function saveLine(name: string, line: string): void {
+  const path = resultsPath(name)
+  mkdirSync(dirname(path), { recursive: true })
+  appendFileSync(path, `${line}\n`)
 }

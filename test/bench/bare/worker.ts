@@ -1,20 +1,18 @@
 // The least that a worker can be: every 10 ms, as ours, one call that settles what was booked and takes what there is;
 // each payment is sent once. It records nothing about where a payment may be, and an answer other than 200 ends it.
-//   node test/bench/floor/bare-worker.ts REDIS_SOCKET MODEL_URL
+// REDIS_URL and DEFAULT_PROCESSOR_URL are those of our worker.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Pool } from 'undici'
 import { decimalFromCents } from '../../../shared/money.ts'
 import type { QueuedPayment } from '../../../shared/redis/queued-payment.ts'
-import { whenBooked } from './booking.ts'
 import { openQueue } from './queue.ts'
 
 const EXCHANGE_EVERY_MS = 10
 const IN_FLIGHT_MAX = 800
 const TAKE_MAX = 200
 
-const [redisPath = '', url = ''] = process.argv.slice(2)
-const queue = await openQueue('bare', redisPath)
-const pool = new Pool(url, { connections: IN_FLIGHT_MAX, pipelining: 1 })
+const queue = await openQueue(process.env.REDIS_URL ?? '')
+const pool = new Pool(process.env.DEFAULT_PROCESSOR_URL ?? '', { connections: IN_FLIGHT_MAX, pipelining: 1 })
 const headers = ['content-type', 'application/json']
 let booked: QueuedPayment[] = []
 let inFlightCount = 0
@@ -24,10 +22,20 @@ const send = (payment: QueuedPayment) => {
   inFlightCount += 1
   pool.dispatch(
     { path: '/payments', method: 'POST', headers, body },
-    whenBooked(() => {
-      inFlightCount -= 1
-      booked.push(payment)
-    })
+    {
+      onRequestStart: () => undefined,
+      onResponseStart: (_controller, status) => {
+        if (status !== 200) throw new Error(`the model answered ${status}`)
+      },
+      onResponseData: () => undefined,
+      onResponseEnd: () => {
+        inFlightCount -= 1
+        booked.push(payment)
+      },
+      onResponseError: (_controller, error) => {
+        throw error
+      }
+    }
   )
 }
 

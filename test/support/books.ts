@@ -1,20 +1,20 @@
 // The two sets of books, in whole cents, and what they differ in. k6 imports this too: only the functions that read
 // over HTTP use anything of Node.
-
-export const NAMES = ['default', 'fallback'] as const
-export type ProcessorName = (typeof NAMES)[number]
+import { PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
 
 export type Totals = { requests: number; cents: number }
 export type Books = Record<ProcessorName, Totals>
 
+export const NOTHING: Books = { default: { requests: 0, cents: 0 }, fallback: { requests: 0, cents: 0 } }
+
 export type ProcessorUrls = Record<ProcessorName, string>
 
-const timeoutMs = 5_000
+const TIMEOUT_MS = 5_000
 
 /** Everything that the processors have. @throws Error that names the processor which does not answer as it should */
 export async function readProcessors(urls: ProcessorUrls, token: string): Promise<Books> {
   const [byDefault, byFallback] = await Promise.all(
-    NAMES.map(async name => {
+    PROCESSOR_NAMES.map(async name => {
       const summary = await readJson(`${urls[name]}/admin/payments-summary`, { 'X-Rinha-Token': token })
       return totalsOf(summary, `${name} at ${urls[name]}`)
     })
@@ -49,7 +49,7 @@ export function added(books: Books, before: Books): Books {
 
 /** One sentence for each processor whose books differ. */
 export function differences(processors: Books, backend: Books): string[] {
-  return NAMES.flatMap(name => {
+  return PROCESSOR_NAMES.flatMap(name => {
     const [theirs, ours] = [processors[name], backend[name]]
     if (theirs.requests === ours.requests && theirs.cents === ours.cents) return []
     return [`${name} has ${describe(theirs)}, the backend says ${describe(ours)}`]
@@ -71,7 +71,7 @@ export function totalsOf(given: unknown, where: string): Totals {
 async function readJson(url: string, headers: Record<string, string> = {}): Promise<unknown> {
   let response: Response
   try {
-    response = await fetch(url, { headers, signal: AbortSignal.timeout(timeoutMs) })
+    response = await fetch(url, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) })
   } catch (error) {
     const { cause, message } = error as Error
     throw new Error(`GET ${url}: ${cause instanceof Error ? cause.message : message}`, { cause: error })

@@ -1,7 +1,8 @@
+import { count, money } from '../numbers.ts'
 import type { Result } from './score.ts'
 
 /** The result as lines of a table for a terminal. */
-export function renderTable(result: Result): string {
+export function renderScore(result: Result): string {
   const rows: [string, string][] = [
     ['payments asked', count(result.asked)],
     ['  accepted', count(result.accepted)],
@@ -27,19 +28,4 @@ function settled(requests: number, amount: number, fees: number): string {
 function describeChecks({ inconsistencies, checksUnanswered }: Result): string {
   const found = inconsistencies === 0 ? 'no inconsistency' : `${inconsistencies} INCONSISTENT`
   return checksUnanswered === 0 ? found : `${found}, ${checksUnanswered} without an answer of a processor`
-}
-
-/** 316696.6 as "316,696.60"; by hand, because k6's JavaScript engine has no Intl. */
-export function money(amount: number): string {
-  const [whole = '', fraction = ''] = amount.toFixed(2).split('.')
-  return `${grouped(whole)}.${fraction}`
-}
-
-/** 16692 as "16,692". */
-export function count(value: number): string {
-  return grouped(String(value))
-}
-
-function grouped(digits: string): string {
-  return digits.replace(/\B(?=(\d{3})+$)/g, ',')
 }
