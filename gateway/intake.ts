@@ -1,7 +1,9 @@
 import type { Log } from '../shared/log.ts'
 import type { Payment } from '../shared/payment.ts'
-import { replyErrorCode, type Acceptance, type Functions } from '../shared/redis/functions.ts'
-import { record } from '../shared/watching/histogram.ts'
+import { replyErrorCode } from '../shared/redis/errors.ts'
+import type { Acceptance } from '../shared/redis/accepting.ts'
+import type { Functions } from '../shared/redis/functions.ts'
+import { addSample } from '../shared/watching/histogram.ts'
 import { REFUSAL_SENTENCES, type Refusal } from './refusal.ts'
 import type { Tally } from './tally.ts'
 
@@ -79,7 +81,7 @@ export function createIntake({
       for (const answer of batchAnswers) finish(answer, result)
     }
     // One clock reading for all of them: they came in one turn and went in one.
-    record(tally.latency, performance.now() - startedAtMs, batch.length)
+    addSample(tally.latency, performance.now() - startedAtMs, batch.length)
   }
 
   const flush = () => {

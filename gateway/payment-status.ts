@@ -1,5 +1,5 @@
 import { decimalFromCents } from '../shared/money.ts'
-import type { Whereabouts } from '../shared/redis/functions.ts'
+import type { Whereabouts } from '../shared/redis/accepting.ts'
 
 /** The body of `GET /payments/{correlationId}`. Processor and time are there once one was chosen. */
 export function renderPayment(correlationId: string, whereabouts: Whereabouts): string {

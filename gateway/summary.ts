@@ -1,6 +1,6 @@
 import { decimalFromCents } from '../shared/money.ts'
 import { PROCESSOR_NAMES, type ProcessorName } from '../shared/payment.ts'
-import type { TimeRange, Totals } from '../shared/redis/functions.ts'
+import type { TimeRange, Totals } from '../shared/redis/totals.ts'
 import type { Problem } from './http/problem.ts'
 
 /**

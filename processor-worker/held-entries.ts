@@ -1,4 +1,4 @@
-import type { TakenPayment } from '../shared/redis/functions.ts'
+import type { TakenPayment } from '../shared/redis/queued-payment.ts'
 
 /**
  * The entries of the queue that this worker works on, each from when it was handed to us until nobody here works on it

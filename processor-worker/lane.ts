@@ -1,6 +1,7 @@
 import type { ProcessorName } from '../shared/payment.ts'
-import { isLast, type BookedPayment, type TakenPayment } from '../shared/redis/functions.ts'
-import { record } from '../shared/watching/histogram.ts'
+import { isLast } from '../shared/redis/attempt-record.ts'
+import type { BookedPayment, TakenPayment } from '../shared/redis/queued-payment.ts'
+import { addSample } from '../shared/watching/histogram.ts'
 import { NEVER_MS, type Breaker, type BreakerEvent, type BreakerLimits } from './breaker.ts'
 import type { ProcessorClient } from './client.ts'
 import { Observed } from './observed.ts'
@@ -53,7 +54,7 @@ export class Lane {
   /** The answer to a payment that was sent for the first time. */
   answered(outcome: SendOutcome, sentAtMs: number, nowMs: number): void {
     this.#count(outcome)
-    record(this.tally.latency, nowMs - sentAtMs)
+    addSample(this.tally.latency, nowMs - sentAtMs)
     const before = this.observed.breaker
     this.observed.answered(1, sentAtMs, isAtWork(outcome), nowMs)
     this.#tellTurn(before, nowMs)

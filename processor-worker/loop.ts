@@ -1,6 +1,7 @@
 import type { Log } from '../shared/log.ts'
 import type { ProcessorName } from '../shared/payment.ts'
-import type { Functions, MalformedEntry, TakenPayment } from '../shared/redis/functions.ts'
+import type { Functions } from '../shared/redis/functions.ts'
+import type { MalformedEntry, TakenPayment } from '../shared/redis/queued-payment.ts'
 import type { TroubleReport } from '../shared/watching/report.ts'
 import { Backlog } from './backlog.ts'
 import type { ProcessorClient } from './client.ts'

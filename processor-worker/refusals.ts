@@ -1,5 +1,7 @@
 import { otherThan, PROCESSOR_NAMES, type ProcessorName } from '../shared/payment.ts'
-import { isLast, type Functions, type TakenPayment } from '../shared/redis/functions.ts'
+import { isLast } from '../shared/redis/attempt-record.ts'
+import type { Functions } from '../shared/redis/functions.ts'
+import type { TakenPayment } from '../shared/redis/queued-payment.ts'
 import type { Backlog } from './backlog.ts'
 import type { HeldEntries } from './held-entries.ts'
 import type { Lane, Lanes, Rejected } from './lane.ts'

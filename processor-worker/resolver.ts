@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { centsFromDecimal } from '../shared/money.ts'
-import type { BookedPayment, TakenPayment } from '../shared/redis/functions.ts'
+import type { BookedPayment, TakenPayment } from '../shared/redis/queued-payment.ts'
 import type { ProcessorClient } from './client.ts'
 import type { SendOutcome } from './outcome.ts'
 

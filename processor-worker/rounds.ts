@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PROCESSOR_NAMES } from '../shared/payment.ts'
-import { replyErrorCode, type Functions } from '../shared/redis/functions.ts'
+import { replyErrorCode } from '../shared/redis/errors.ts'
+import type { Functions } from '../shared/redis/functions.ts'
 import type { Backlog } from './backlog.ts'
 import type { Lanes } from './lane.ts'
 import type { Latch } from './latch.ts'

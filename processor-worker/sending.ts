@@ -1,4 +1,4 @@
-import type { TakenPayment } from '../shared/redis/functions.ts'
+import type { TakenPayment } from '../shared/redis/queued-payment.ts'
 import type { HeldEntries } from './held-entries.ts'
 import type { Lane, Lanes } from './lane.ts'
 import type { Latch } from './latch.ts'

@@ -1,5 +1,7 @@
 import { PROCESSOR_NAMES } from '../shared/payment.ts'
-import { replyErrorCode, type BookedPayment, type Functions } from '../shared/redis/functions.ts'
+import { replyErrorCode } from '../shared/redis/errors.ts'
+import type { BookedPayment } from '../shared/redis/queued-payment.ts'
+import type { Functions } from '../shared/redis/functions.ts'
 import { NEVER_MS } from './breaker.ts'
 import type { HeldEntries } from './held-entries.ts'
 import type { Lane, Lanes } from './lane.ts'

@@ -1,5 +1,5 @@
 import type { Log } from '../../shared/log.ts'
-import type { MalformedEntry } from '../../shared/redis/functions.ts'
+import type { MalformedEntry } from '../../shared/redis/queued-payment.ts'
 import type { Breaker } from '../breaker.ts'
 import type { Lane, Rejected } from '../lane.ts'
 import type { Published } from '../preferred.ts'

@@ -9,15 +9,6 @@ import { createTakeover } from './takeover.ts'
 import { createTotals } from './totals.ts'
 import { createWorkerGroup } from './worker-group.ts'
 
-// TEMPORARY, until everybody imports these from where they are.
-export { isLast } from './attempt-record.ts'
-export { replyErrorCode } from './errors.ts'
-export type { Acceptance, Whereabouts } from './accepting.ts'
-export type { Choice } from './attempt-record.ts'
-export type { DeadLetter, Discarded, Redriven } from './dead-letters.ts'
-export type { BookedPayment, MalformedEntry, QueuedPayment, TakenPayment } from './queued-payment.ts'
-export type { Sums, TimeRange, Totals } from './totals.ts'
-
 /**
  * The pipeline's functions in Redis, typed, their replies checked. Each is one atomic call; what each
  * guarantees stands with its code in lua/. All throw what `callFunction` throws.

@@ -19,7 +19,7 @@ export function createHistogram(): Histogram {
 }
 
 /** Notes a time, or `count` equal ones. */
-export function record(histogram: Histogram, ms: number, count = 1): void {
+export function addSample(histogram: Histogram, ms: number, count = 1): void {
   const index = Math.ceil((Math.log2(ms) - FIRST_UPPER_LOG2) * BUCKETS_PER_DOUBLING)
   const at = index >= 0 ? Math.min(index, BUCKET_COUNT - 1) : 0
   histogram.counts[at] = (histogram.counts[at] ?? 0) + count

@@ -1,13 +1,9 @@
 // A worker, step by step: what exchange.ts, sending.ts and resolver.ts of processor-worker/ do with payments, with every
 // wait in the hands of the test.
 // What is pure there, and all that speaks to Redis, is the real code.
-import {
-  isLast,
-  type BookedPayment,
-  type Choice,
-  type Functions,
-  type TakenPayment
-} from '../../shared/redis/functions.ts'
+import { isLast, type Choice } from '../../shared/redis/attempt-record.ts'
+import type { BookedPayment, TakenPayment } from '../../shared/redis/queued-payment.ts'
+import type { Functions } from '../../shared/redis/functions.ts'
 import { centsFromDecimal } from '../../shared/money.ts'
 import { otherThan, PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
 import { HeldEntries } from '../../processor-worker/held-entries.ts'

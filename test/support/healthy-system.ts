@@ -5,7 +5,7 @@ import { renderStatus } from '../../gateway/watching/status/render.ts'
 import { problemsOf } from '../../gateway/watching/status/problems.ts'
 import { parseStatus, type ReceivedStatus } from '../../gateway/watching/top/status-json.ts'
 import type { ProcessorName } from '../../shared/payment.ts'
-import { createHistogram, record, toSparse, type SparseHistogram } from '../../shared/watching/histogram.ts'
+import { createHistogram, addSample, toSparse, type SparseHistogram } from '../../shared/watching/histogram.ts'
 import type { Observation } from '../../shared/watching/observe.ts'
 import type {
   BreakerState,
@@ -25,7 +25,7 @@ const COMMON = {
 
 export function latencyOf(...times: number[]): SparseHistogram {
   const histogram = createHistogram()
-  for (const ms of times) record(histogram, ms)
+  for (const ms of times) addSample(histogram, ms)
   return toSparse(histogram)
 }
 

@@ -1,5 +1,7 @@
 import type { Payment } from '../../shared/payment.ts'
-import type { Choice, Functions, TakenPayment } from '../../shared/redis/functions.ts'
+import type { Choice } from '../../shared/redis/attempt-record.ts'
+import type { Functions } from '../../shared/redis/functions.ts'
+import type { TakenPayment } from '../../shared/redis/queued-payment.ts'
 import { required } from './payments.ts'
 
 export const AT_DEFAULT = { processor: 'default', requestedAtMs: Date.parse('2026-11-21T07:48:20.123Z') } as const

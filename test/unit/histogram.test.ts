@@ -20,7 +20,7 @@ import { required } from '../support/payments.ts'
 
 function histogramOf(times: readonly number[]) {
   const histogram = createHistogram()
-  for (const ms of times) record(histogram, ms)
+  for (const ms of times) addSample(histogram, ms)
   return histogram
 }
 
@@ -50,7 +50,7 @@ test('powers of two fall into the bucket that ends there, as Prometheus wants it
 test('several histograms add up, and an earlier copy can be taken away again', () => {
   const first = histogramOf([1, 5, 9])
   const earlier = copyOf(first)
-  record(first, 100, 3)
+  addSample(first, 100, 3)
   const recent = since(first, earlier)
   assert.deepEqual([countOf(recent), meanMs(recent)], [3, 100])
   const both = sumOf([earlier, recent])

@@ -10,7 +10,7 @@ import { breakerState, CLOSED, step, type BreakerEvent, type BreakerLimits } fro
 import { createWorkerReport } from '../../processor-worker/watching/report.ts'
 import { createTally as createWorkerTally } from '../../processor-worker/tally.ts'
 import { cpuStatPaths, parseCpuStat } from '../../shared/watching/cgroup.ts'
-import { countOf, fromSparse, record } from '../../shared/watching/histogram.ts'
+import { countOf, fromSparse, addSample } from '../../shared/watching/histogram.ts'
 import { perSecond, Recent } from '../../shared/watching/recent.ts'
 import { parseReport, renderReport } from '../../shared/watching/report.ts'
 
@@ -34,7 +34,7 @@ test('a gateway tells the last second and the last ten', () => {
   const report = createGatewayReport(IDENTITY, tally)
   for (let second = 0; second <= 20; second++) {
     tally.answers.accepted += second === 20 ? 100 : 10
-    record(tally.latency, 2, 10)
+    addSample(tally.latency, 2, 10)
     report(PROCESS, second * 1_000)
   }
   tally.answers.accepted += 7
@@ -63,7 +63,7 @@ test('a worker tells of each processor what it has there and what of late came o
   tally.default.answers.booked += 4
   tally.default.answers['not-booked'] += 1
   tally.default.settled += 4
-  record(tally.default.latency, 30, 5)
+  addSample(tally.default.latency, 30, 5)
   const { processors } = report(PROCESS, view, [], 1_000)
   const { recent, ...lane } = processors.default
   assert.deepEqual(lane, { breaker: { state: 'CLOSED', sinceMs: null }, inFlight: 3, settledPerSecond: 4 })

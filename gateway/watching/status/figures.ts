@@ -1,5 +1,5 @@
 import { PROCESSOR_NAMES, type PreferredProcessor, type ProcessorName } from '../../../shared/payment.ts'
-import type { Totals } from '../../../shared/redis/functions.ts'
+import type { Totals } from '../../../shared/redis/totals.ts'
 import type { MemoryParts } from '../../../shared/watching/memory-parts.ts'
 import type { Observation, RedisFigures } from '../../../shared/watching/observe.ts'
 import { foundEqual } from '../../../shared/watching/audit-result.ts'

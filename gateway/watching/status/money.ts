@@ -1,5 +1,5 @@
 import { PROCESSOR_NAMES, type ProcessorName } from '../../../shared/payment.ts'
-import type { Totals } from '../../../shared/redis/functions.ts'
+import type { Totals } from '../../../shared/redis/totals.ts'
 
 /** A processor's share of each payment, in millionths: 5 % is 50,000n. */
 export type Fees = Record<ProcessorName, bigint>

@@ -9,7 +9,7 @@ import {
   renderReport,
   resultOf,
   type AuditFindings
-} from '../../processor-worker/commands/audit-report.ts'
+} from '../../processor-worker/commands/audit-text.ts'
 import { cents } from '../support/payments.ts'
 
 const NOW_MS = Date.parse('2026-11-21T12:00:00.000Z')
