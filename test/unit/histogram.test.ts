@@ -11,7 +11,7 @@ import {
   fromSparse,
   meanMs,
   quantileMs,
-  record,
+  addSample,
   since,
   sumOf,
   toSparse
