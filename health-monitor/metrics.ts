@@ -13,7 +13,7 @@ export function createMonitorMetrics(tally: Tally, watch: ProcessWatch, startedA
   ])
   metrics.counter(
     'health_checks_total',
-    "Polls of the processors' health, by what they told.",
+    "Polls of the processors' health, by their results.",
     ['processor', 'result'],
     () =>
       PROCESSOR_NAMES.flatMap(processor =>
@@ -22,7 +22,7 @@ export function createMonitorMetrics(tally: Tally, watch: ProcessWatch, startedA
   )
   metrics.counter(
     'health_check_failures_total',
-    'Polls that told of a failing processor, or got no sensible answer.',
+    'Polls that found the processor failing, or got no sensible answer.',
     ['processor'],
     () =>
       PROCESSOR_NAMES.map(processor => [{ processor }, tally.polls[processor].failing + tally.polls[processor].trouble])

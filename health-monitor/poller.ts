@@ -10,7 +10,7 @@ export type Poller = {
 export type PollResult =
   | { kind: 'health'; health: Health }
   | { kind: 'trouble'; health: Health; reason: string }
-  /** 429: it is alive, but tells nothing now; what was known stays. */
+  /** 429: it is alive, but says nothing now; what was known stays. */
   | { kind: 'too-early' }
 
 /** Polls `GET /payments/service-health` of one processor. */

@@ -6,7 +6,7 @@ import type { PollResult } from './poller.ts'
 /** What a monitor knows about itself. */
 export type Tally = {
   isActive: boolean
-  /** Polls since the start, by what they told. */
+  /** Polls since the start, by their results. */
   polls: Record<ProcessorName, Counts<PollResultKind>>
   last: Record<ProcessorName, PollReport | null>
 }

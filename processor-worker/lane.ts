@@ -22,7 +22,7 @@ export type LaneOptions = {
   onBreakerTurned: (lane: Lane, before: Breaker, nowMs: number) => void
 }
 
-/** One processor's part of this worker: what is seen of it, and what came of its payments since Redis was told last. */
+/** One processor's part of this worker: what is seen of it, and the results that Redis does not have yet. */
 export class Lane {
   readonly processor: ProcessorName
   readonly client: ProcessorClient

@@ -12,7 +12,7 @@ const BACKOFF_MAX_MS = 5_000
  * if it is not there sends it again with the same id and time, until it is booked. No answer short of that ends it,
  * because an earlier attempt may still be on its way. Resolves with undefined only when `signal` aborts.
  *
- * @param observe is told the outcome of each attempt
+ * @param observe called with the outcome of each attempt
  */
 export async function resolveOutcome(
   payment: TakenPayment,
@@ -49,7 +49,7 @@ export type LastOutcome =
  * well. Once an outcome is unknown no refusal ends it any more, as in `resolveOutcome`. Resolves with undefined in the
  * same case.
  *
- * @param observe is told the outcome of each attempt
+ * @param observe called with the outcome of each attempt
  */
 export async function sendToLast(
   payment: TakenPayment,

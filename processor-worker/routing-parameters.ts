@@ -1,6 +1,6 @@
 import { integer, type ConfigOf } from '../shared/config.ts'
 
-/** Everything that the routing policy can be told; docs/routing.md says how to choose. */
+/** All settings of the routing policy; docs/routing.md says how to choose. */
 export const ROUTING_VARIABLES = {
   inFlightMax: integer('IN_FLIGHT_MAX', {
     default: 800,

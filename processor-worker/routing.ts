@@ -94,7 +94,7 @@ function holdMs(
   return failingMs < fallbackAfterMs ? fallbackAfterMs : Math.min(fallbackAfterMs, fallbackWaitMs)
 }
 
-/** True while no probe has told what became of default since fallback came back: they may have come back together. */
+/** True while no probe has shown what became of default since fallback came back: they may have come back together. */
 function mayBeBackAsWell(facts: RoutingFacts, { bothBackWaitMs }: RoutingParameters): boolean {
   const [byDefault, byFallback] = [facts.default.breaker, facts.fallback.breaker]
   return (

@@ -22,7 +22,7 @@ const NODES_MAX = 1_000
 
 /**
  * Lets the levels of the totals below the minute forget what is older than the retention. Any worker may do it, and
- * several at a time: how far it went stands in Redis, and what is told there is true before the first node is gone.
+ * several at a time: how far it went stands in Redis, and what it says there is true before the first node is gone.
  */
 export function createTotalsRetention({
   redis,

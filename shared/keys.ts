@@ -56,7 +56,7 @@ export function createKeys(tag = 'payments') {
     preferredProcessor: `${prefix}preferred-processor`,
     /** Plain text: the name of the one active health monitor. Expires soon after its death. */
     healthMonitor: `${prefix}health-monitor`,
-    /** Hash: what the last poll told; see shared/health.ts. Expires when nobody publishes. */
+    /** Hash: the last poll; see shared/health.ts. Expires when nobody publishes. */
     health: (processor: ProcessorName) => `${prefix}health:${processor}`,
     /** Plain text that exists while this processor must not be polled again. */
     healthPolled: (processor: ProcessorName) => `${prefix}health-polled:${processor}`,

@@ -24,7 +24,7 @@ export function findPayment(functions: Functions, log: Log): Handler {
       },
       (error: unknown) => {
         log.debug({ err: error }, 'find failed')
-        replyProblem(res, unavailable('The payment can not be looked up now.'))
+        replyProblem(res, unavailable('The payment cannot be looked up now.'))
       }
     )
   }

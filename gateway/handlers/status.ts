@@ -13,7 +13,7 @@ export function tellStatus(statusBody: () => Promise<string>, log: Log): Handler
       },
       (error: unknown) => {
         log.error({ err: error }, 'status failed')
-        replyProblem(res, unavailable('The status can not be told now.'))
+        replyProblem(res, unavailable('The status is not available now.'))
       }
     )
   }

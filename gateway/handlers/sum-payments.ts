@@ -19,7 +19,7 @@ export function sumPayments(functions: Functions, log: Log): Handler {
       },
       (error: unknown) => {
         log.debug({ err: error }, 'summary failed')
-        replyProblem(res, unavailable('The books can not be read now.'))
+        replyProblem(res, unavailable('The books cannot be read now.'))
       }
     )
   }

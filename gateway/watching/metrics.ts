@@ -23,7 +23,7 @@ export function createGatewayMetrics({ tally, watch, startedAtMs, queuedMax, sta
   addProcessMetrics(metrics, watch, startedAtMs)
   metrics.counter(
     'payments_received_total',
-    'Requests to accept a payment, by what the client was told.',
+    'Requests to accept a payment, by the answer to the client.',
     ['outcome'],
     () => ACCEPT_OUTCOMES.map(outcome => [{ outcome }, tally.answers[outcome]])
   )

@@ -5,7 +5,7 @@ import type { Choice } from '../../shared/redis/attempt-record.ts'
 import type { LookupOutcome } from '../outcome.ts'
 
 // A payment in flight is not in our books, and may be in its processor's. Which of both is found out for each by
-// itself: what a processor has of it both before and after it told the sum of its books, it had in that sum.
+// itself: what a processor has of it both before and after it answered with the sum of its books, it had in that sum.
 
 /** Both ends included. */
 export type Range = { fromMs: number; toMs: number }
@@ -60,7 +60,7 @@ export function mayBeIn({ fromMs, toMs }: Range, choice: InFlight['choice']): bo
 /**
  * What one payment in flight means for the comparison of a range.
  *
- * @param before the answers from before the processors told their sums, @param after those from afterwards
+ * @param before the answers from before the processors gave their sums, @param after those from afterwards
  * @param isStillOnRecord whether its record was the same after all of that: only then must no other processor have it
  */
 export function judge(

@@ -108,13 +108,18 @@ async function compareOnce({ redis, keys, processors, range, isOver }: TotalsOpt
   }
 }
 
-function comparisonOf(processor: ProcessorName, ours: Totals, told: Totals, inFlight: readonly Judged[]): Comparison {
+function comparisonOf(
+  processor: ProcessorName,
+  ours: Totals,
+  reported: Totals,
+  inFlight: readonly Judged[]
+): Comparison {
   const booked = inFlight.flatMap(each => each.booked.filter(booking => booking.processor === processor))
   const takenOff = {
     requests: BigInt(booked.length),
     cents: booked.reduce((sum, { cents }) => sum + BigInt(cents), 0n)
   }
-  const theirs = minus(told, takenOff)
+  const theirs = minus(reported, takenOff)
   const unclear = inFlight.flatMap(each =>
     each.unclear.includes(processor) && each.payment ? [each.payment.cents] : []
   )

@@ -26,7 +26,7 @@ const USAGE = `npm run audit: compares our totals with those of both processors.
   --json         one JSON line instead of tables
 
 Payments in flight are in nobody's sums here: our books lack them, and what their processor has of them is taken off. They are
-told as not compared, one by one with what was found of each; one that is booked at the other processor is a difference.
+listed as not compared, one by one with what was found of each; one that is booked at the other processor is a difference.
 
 An audit without --from and --to leaves its result in Redis: GET /status and the metrics tell it until the next one.
 

@@ -37,10 +37,10 @@ export function createLoopLog(log: Log): LoopLog {
   return {
     redisTrouble: createTrouble('exchange', {
       onBegin: error => {
-        log.error({ err: error }, 'Redis does not do its part')
+        log.error({ err: error }, 'Redis calls fail')
       },
       onEnd: afterMs => {
-        log.warn({ afterMs }, 'Redis does its part again')
+        log.warn({ afterMs }, 'Redis calls work again')
       }
     }),
     deadLetters,

@@ -19,9 +19,9 @@ export async function untilPeriodFits<T>(
     try {
       return await attempt()
     } catch (error) {
-      const told = noPeriodOf(error)
-      if (told === undefined || begunCount === PERIODS_BEGUN_MAX) throw error
-      await begin(told.nowMs, told.newestStartMs)
+      const found = noPeriodOf(error)
+      if (found === undefined || begunCount === PERIODS_BEGUN_MAX) throw error
+      await begin(found.nowMs, found.newestStartMs)
     }
   }
 }

@@ -10,7 +10,7 @@ import { textList } from './replies.ts'
 
 /** Out at the end: counting what a processor has booked. */
 export function createSettling(redis: Redis, keys: Keys) {
-  /** As ISO time; '' while nothing was forgotten. What settling was told last: it changes once a minute. */
+  /** As ISO time; '' while nothing was forgotten. The last answer of Redis: it changes once a minute. */
   let exactSince = ''
   return {
     /** Counts payments that `processor` has booked. Returns how many of them were counted by this call. */
@@ -29,9 +29,9 @@ export function createSettling(redis: Redis, keys: Keys) {
           // All or none: the others are counted by the next round.
           open = open.filter(payment => !settledBefore.has(payment.entryId))
         } catch (error) {
-          const told = exactSinceOf(error)
-          if (told === undefined) throw error
-          exactSince = told
+          const since = exactSinceOf(error)
+          if (since === undefined) throw error
+          exactSince = since
         }
       }
       return open.length

@@ -14,7 +14,7 @@ const THROTTLING_WITHIN_MS = 10_500
 export type ProcessWatch = {
   /** The figures since the last call. */
   read: (nowMs: number) => ProcessFigures
-  /** What `read` told last. */
+  /** What `read` returned last. */
   latest: () => ProcessFigures
   /** Undefined where there is no CPU quota. */
   throttling: () => Throttling | undefined

@@ -25,7 +25,7 @@ export type ProcessFigures = {
   throttledShare: number | null
 }
 
-/** What a client that asked to accept a payment was told. */
+/** The answer to a client that sent a payment. */
 export const ACCEPT_OUTCOMES = ['accepted', 'duplicate', 'conflict', 'invalid', 'refused'] as const
 export type AcceptOutcome = (typeof ACCEPT_OUTCOMES)[number]
 
@@ -73,7 +73,7 @@ export type WorkerReport = AnyReport & {
   troubles?: TroubleReport[]
 }
 
-/** What the last poll of a processor told: well, failing, trouble (no sensible answer), or too early (429). */
+/** The result of the last poll of a processor: well, failing, trouble (no sensible answer), or too early (429). */
 export const POLL_RESULTS = ['well', 'failing', 'trouble', 'too-early'] as const
 export type PollResultKind = (typeof POLL_RESULTS)[number]
 

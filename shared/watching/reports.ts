@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import type { Keys } from '../keys.ts'
 import { callFunction } from '../redis/library.ts'
 
-/** A process that died is remembered for so long, so that a person can still be told that it is missing. */
+/** A process that died is remembered for so long, so that the status can still say that it is missing. */
 const KEPT_MS = 300_000
 
 /** What the processes tell about themselves, in Redis. Both calls throw what `callFunction` throws. */

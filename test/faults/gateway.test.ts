@@ -54,7 +54,7 @@ describe('a gateway under load', { timeout: STUCK_AFTER_MS }, () => {
   it('goes on when its connection to Redis breaks, whatever is under way on it', async t => {
     const environment = { gateway: { REDIS_TIMEOUT_MS: '1000' } }
     const { traffic, proxies, assertAddsUp } = await startScene(t, { environment })
-    const unreachableCount = () => traffic.errors['503 The queue can not be reached'] ?? 0
+    const unreachableCount = () => traffic.errors['503 The queue cannot be reached'] ?? 0
     traffic.start(300)
     for (const broken of ['lose-reply', 'cut-reply', 'lose-request', 'cut-request', 'go-silent'] as const) {
       const countBefore = unreachableCount()
@@ -67,7 +67,7 @@ describe('a gateway under load', { timeout: STUCK_AFTER_MS }, () => {
     await traffic.stop()
     // Everybody who asked again got through: nothing stays broken. The others were told 503, and no worse: by HAProxy
     // when a busy machine lets it find both gateways without Redis.
-    const honest = ['503 The queue can not be reached', '503 No gateway is up']
+    const honest = ['503 The queue cannot be reached', '503 No gateway is up']
     const others = Object.keys(traffic.errors).filter(name => !honest.includes(name))
     assert.deepEqual(others, [])
     await assertAddsUp()

@@ -177,7 +177,7 @@ describe('an audit', { timeout: STUCK_AFTER_MS }, () => {
     )
   })
 
-  it('that can not ask says why and exits with 2', async () => {
+  it('that cannot ask says why and exits with 2', async () => {
     const wrongToken = await audit([], { PROCESSOR_TOKEN: 'wrong' })
     assert.equal(wrongToken.code, 2)
     assert.match(wrongToken.output, /401.*PROCESSOR_TOKEN/)

@@ -162,7 +162,7 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
     assert.equal((await fetch(`http://127.0.0.1:${metricsPorts.haproxy}/payments-summary`)).status, 404)
   })
 
-  it('is told by HAProxy for processes that only a socket reaches, if it is told where they are', async () => {
+  it('come through HAProxy for processes that only a socket reaches, where it is configured', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'metrics-'))
     after(() => rm(folder, { recursive: true, force: true }))
     const socket = join(folder, 'metrics-gateway-3.sock')

@@ -76,7 +76,7 @@ function newJournal(t: TestContext): string {
 }
 
 describe('a payment', limits, () => {
-  it('is stored as sent, to the cent, and told by its id', async t => {
+  it('is stored as sent, to the cent, and found by its id', async t => {
     const { url, admin } = await startProcessor(t)
     const [id = '', rounded = ''] = newIds(2)
     assert.deepEqual(await pay(url, id), { status: 200, body: '{"message":"payment processed successfully"}' })

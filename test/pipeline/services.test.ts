@@ -282,7 +282,7 @@ test('logs are JSON lines, few, without ids, amounts and bodies, in good and bad
   await redis.config('SET', 'min-replicas-to-write', '1')
   await send(500, 510)
   for (const admin of both) await admin.setHolding(false)
-  const hasNoticed = () => textOf('worker-1').includes('Redis does not do its part')
+  const hasNoticed = () => textOf('worker-1').includes('Redis calls fail')
   await eventually('the worker has noticed', PATIENCE_MS, hasNoticed)
   await redis.config('SET', 'min-replicas-to-write', '0')
   // And one that is gone in the middle of everything.

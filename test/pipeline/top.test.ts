@@ -67,7 +67,7 @@ describe('npm run top', { timeout: STUCK_AFTER_MS }, () => {
     for (const address of [stack.url, String(pipeline.port), `localhost:${pipeline.port}`, past]) {
       const { code, stdout } = await run([address, '--once'])
       assert.equal(code, 0, stdout)
-      assert.match(stdout, /^Payment pipeline .*told by gateway-[12]\nAll is well\.\n/)
+      assert.match(stdout, /^Payment pipeline .*from gateway-[12]\nAll is well\.\n/)
       for (const name of ['default', 'fallback', 'gateway-1', 'gateway-2', 'worker-1', 'monitor-1', 'redis memory'])
         assert(stdout.includes(`\n${name}`), name)
       assert(!stdout.includes(ESC))

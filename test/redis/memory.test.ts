@@ -130,7 +130,7 @@ describe('the parts of the memory', () => {
     }
   })
 
-  it('are told by a Redis that is full as well', async () => {
+  it('are there when Redis is full as well', async () => {
     const { redis } = await startTestRedis()
     await fill(redis, 2_000, 1, 100)
     await redis.config('SET', 'maxmemory', '1mb')

@@ -86,7 +86,7 @@ test('an entry of the queue is a payment, or none', () => {
   for (const fields of malformed) assert.equal(paymentOfEntry(fields), undefined)
 })
 
-test('when it was sent is told by its record, or by its entry; and it may be in a range, if nobody tells', () => {
+test('when it was sent stands in its record, else in its entry; where neither has it, it may be in any range', () => {
   assert.equal(sentAtMs({ ...AT_DEFAULT, entryId: '7-0' }), 1_500)
   assert.equal(sentAtMs({ choice: undefined, entryId: '1795250982150-3' }), 1_795_250_982_150)
   assert.equal(sentAtMs({ choice: undefined, entryId: 'nonsense' }), null)

@@ -50,7 +50,7 @@ describe('the part that has a whole core first', () => {
   const setup = {
     microsByProcess: { haproxy: 10, 'gateway-1': 8, 'gateway-2': 12.5, redis: 20, 'worker-1': 25, 'worker-2': 5 }
   }
-  it('is told by the busiest of its processes', () => {
+  it('is that of the busiest of its processes', () => {
     assert.equal(wholeCoreRate(setup, 'gateway'), 80_000)
     assert.equal(wholeCoreRate(setup, 'worker'), 40_000)
     assert.equal(saturatesFirst(setup), 'worker')

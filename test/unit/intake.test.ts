@@ -85,7 +85,7 @@ test('trouble is told when it begins and when it ends, with how many it refused'
   assert.deepEqual(await submit(newPayments(1)), [{ kind: 'refused', reason: 'unreachable' }])
   // It is one trouble, whatever Redis says of it.
   assert.equal(tally.refusing.sinceMs, sinceMs)
-  assert.match(tally.refusing.reason, /^The queue can not be reached\. The payment may have been kept/)
+  assert.match(tally.refusing.reason, /^The queue cannot be reached\. The payment may have been kept/)
   accept = all('full')
   await submit(newPayments(2))
   assert.equal(tally.refusing.reason, 'The queue is full.')

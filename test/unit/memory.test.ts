@@ -35,7 +35,7 @@ describe('the totals', () => {
   })
 })
 
-test('Redis is weighed every ten seconds at most, and what was known stays where it can not be', async () => {
+test('Redis is weighed every ten seconds at most, and what was known stays where it cannot be', async () => {
   const world = {
     nowMs: 0,
     count: 0,

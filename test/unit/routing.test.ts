@@ -84,7 +84,7 @@ test('with both failing they wait, but for one probe each', () => {
   assert.deepEqual(choose({ default: { breaker: DUE }, fallback: { breaker: DUE } }), probes)
 })
 
-test('what default can not take in time is the surplus, and only that goes to fallback', () => {
+test('what default cannot take in time is the surplus, and only that goes to fallback', () => {
   // 800 places at 2 s each are 400 a second.
   const full = { latencyMs: 2_000, inFlightCount: 800 }
   const nearlyFull = { latencyMs: 2_000, inFlightCount: 799 }

@@ -124,7 +124,7 @@ describe('figures', () => {
     assert.deepEqual(figures().money, { settled: 40_800n, fees: 2_140n, net: 38_660n, allOnFallback })
   })
 
-  it('tell what a worker can not do, as long as it lives', () => {
+  it('tell what a worker cannot do, as long as it lives', () => {
     const troubles = (reports: Received[]) => figures({ reports, workers: [] }).workers.map(each => each.troubles)
     assert.deepEqual(troubles(troubled([trouble('heartbeat', 'WRONGTYPE', 12_000)])), [
       [{ what: 'heartbeat', reason: 'WRONGTYPE', since: '2026-11-21T11:59:48.000Z' }]
@@ -169,7 +169,7 @@ describe('the memory of Redis', () => {
   })
   const memory = (given: ReturnType<typeof parts> | null) => figures({}, { memory: given }).redis.memory
 
-  it('is told by part, and what is left is other', () => {
+  it('is shown by part, and what is left is other', () => {
     assert.deepEqual(memory(parts(1, 2, 0.5)), { ...parts(1, 2, 0.5), otherBytes: 1.5 * MB })
     // Estimated a moment before, when there was more.
     assert.equal(memory(parts(5, 1, 0))?.otherBytes, 0)
@@ -251,13 +251,13 @@ describe('problems', () => {
   const withoutWorker = HEALTHY.reports.filter(({ report }) => report.role !== 'worker')
   says('there never was a worker', { workers: [], reports: withoutWorker }, [/^No worker lives/])
   const heartbeat = trouble('heartbeat', 'WRONGTYPE Operation against a key', 12_000)
-  says('a worker can not send its heartbeat', { reports: troubled([heartbeat]) }, [
-    /^worker-1 can not send its heartbeat for 12 s since 11:59:48 UTC: WRONGTYPE Operation against a key\. What dead workers had is not taken over meanwhile\.$/
+  says('a worker cannot send its heartbeat', { reports: troubled([heartbeat]) }, [
+    /^worker-1 cannot send its heartbeat for 12 s since 11:59:48 UTC: WRONGTYPE Operation against a key\. What dead workers had is not taken over meanwhile\.$/
   ])
   const both = [trouble('exchange', 'NOGROUP No such key.', 3_000), trouble('heartbeat', 'NOGROUP', 1_000)]
   says('a worker can do neither', { reports: troubled(both) }, [
-    /^worker-1 can not settle or take payments for 3\.0 s since 11:59:57 UTC: NOGROUP No such key\.$/,
-    /^worker-1 can not send its heartbeat for 1\.0 s/
+    /^worker-1 cannot settle or take payments for 3\.0 s since 11:59:57 UTC: NOGROUP No such key\.$/,
+    /^worker-1 cannot send its heartbeat for 1\.0 s/
   ])
   says('a worker tells that it has no trouble', { reports: troubled([]) }, [])
   const troubledAndSilent = troubled([trouble('exchange', 'NOGROUP', 9_000)], 7_000)
@@ -324,10 +324,10 @@ describe('problems', () => {
   ])
   says('Redis is filled just below nine tenths', redis({ usedBytes: 52_848_230 }), [])
   says('Redis has no limit', redis({ usedBytes: 1e12, maxBytes: null }), [])
-  says('Redis can not write', redis({ canWriteLog: false }), [
-    /^Redis can not write its append-only log: look at its disk/
+  says('Redis cannot write', redis({ canWriteLog: false }), [
+    /^Redis cannot write its append-only log: look at its disk/
   ])
-  says('Redis can not rewrite', redis({ canRewriteLog: false }), [
+  says('Redis cannot rewrite', redis({ canRewriteLog: false }), [
     /^Redis could not rewrite its append-only log, which grows/
   ])
   says('Redis keeps no log', redis({ keepsLog: false }), [

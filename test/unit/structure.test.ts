@@ -50,7 +50,7 @@ function importsIn(file: string): Import[] {
     /^\s*(?:import|export)\s+(type\s)?[^'"`;]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm
   )
   return [...found].map(([, type, ...specifiers]) => {
-    const specifier = specifiers.find(each => each !== undefined) ?? ''
+    const specifier = specifiers.find(Boolean) ?? ''
     const target = specifier.startsWith('.') ? normalize(join(dirname(file), specifier)) : undefined
     return { specifier, isTypeOnly: type !== undefined, target }
   })

@@ -54,7 +54,7 @@ describe('the picture', () => {
     for (let second = 0; second < 70; second++) view = answered(view, { ...HEALTHY, acceptedPerSecond: second })
     const text = textOf(fitted(renderView(view, 80), { columns: 80, rows: 24 }))
     assertSays(text, [
-      /^Payment pipeline {2}http:\/\/localhost:9999 {2}12:00:00 UTC, told by gateway-2\nAll is well\.\n/,
+      /^Payment pipeline {2}http:\/\/localhost:9999 {2}12:00:00 UTC, from gateway-2\nAll is well\.\n/,
       /^accepted +69\/s {2}[▁-█]{60}$/m,
       /^queue +7 unsettled: 4 waiting, 3 in flight, oldest 0\.1 s; 0 dead letters$/m,
       /^in 10 s +1,000 accepted, 0 refused, 4 duplicate; p50 1\.0 ms, p99 8\.0 ms$/m,
@@ -73,7 +73,7 @@ describe('the picture', () => {
   it('begins with the problems, in words and not by colour alone', () => {
     const lines = renderView(viewOf(TROUBLED), 80)
     assertSays(textOf(lines), [
-      /^Payment.*\n2 PROBLEMS:\n\* The default processor fails: .*\n {2}UTC, 12 s\. Payments .*\n {2}one\.\n\* 1 dead letter waits/,
+      /^Payment.*\n2 PROBLEMS:\n\* The default processor fails: .*\n {2}UTC, 12 s\. Payments .*\n {2}expensive one\.\n\* 1 dead letter waits/,
       /^default +FAILS +OPEN/m,
       /^worker-1 .* default OPEN for 12 s, fallback CLOSED$/m
     ])
@@ -164,7 +164,7 @@ describe('the picture', () => {
       /^default +1,234,567,890,123,456,789\.01 +61,728,394,506,172,839\.45$/m,
       /2,000,000 unsettled: 1,999,200 waiting, 800 in flight, oldest 4 days; 99,999 dead letters/,
       /REFUSES: The queue is full\./,
-      /^redis memory 3814697\.3 MB, no limit, CAN NOT WRITE ITS LOG$/m
+      /^redis memory 3814697\.3 MB, no limit, CANNOT WRITE ITS LOG$/m
     ])
     assert.match(drawn(HUGE, 140), /^default +1,152,921,504,606,846,976 +1,234,567,/m)
   })

@@ -68,7 +68,7 @@ function fetchInto(work, debianPackage) {
     if (whyNot)
       return {
         ok: false,
-        output: `apt-get does not find it, and its lists of packages can not be updated: ${whyNot}\n${downloaded.output}`
+        output: `apt-get does not find it, and its lists of packages cannot be updated: ${whyNot}\n${downloaded.output}`
       }
     const [command, ...words] = [...how, 'apt-get', 'update', '-q']
     downloaded = retried(() => {

@@ -63,7 +63,7 @@ function createFileAnswer(log: Log) {
       (error: unknown) => {
         log.error({ err: error }, 'page not read')
         files = undefined
-        replyProblem(res, unavailable('The page can not be read now.'))
+        replyProblem(res, unavailable('The page cannot be read now.'))
       }
     )
   }

@@ -5,7 +5,7 @@ const EVERY_MS = 10_000
 
 /**
  * What is weighed at most every 10 s, however often it is asked for: the last parts that are known, null if there are
- * none. Never rejects: a Redis that does not answer is told by others, and one that only does not let itself be weighed
+ * none. Never rejects: that Redis does not answer is said elsewhere, and one that only does not let itself be weighed
  * is no trouble.
  */
 export function weighedSeldom(

@@ -50,7 +50,7 @@ function redisProblems({
   }
   if (!canWriteLog)
     problems.push(
-      'Redis can not write its append-only log: look at its disk. Until it can, payments get 503 and nothing is settled.'
+      'Redis cannot write its append-only log: look at its disk. Until it can, payments get 503 and nothing is settled.'
     )
   if (!canRewriteLog)
     problems.push(
@@ -143,8 +143,8 @@ function troubleOfWorker(
 ): string {
   const lasting = `for ${duration((Date.parse(at) - Date.parse(since)) / 1_000)} since ${clock(since)}: ${reason.replace(/\.$/, '')}.`
   return what === 'heartbeat'
-    ? `${label} can not send its heartbeat ${lasting} What dead workers had is not taken over meanwhile.`
-    : `${label} can not settle or take payments ${lasting}`
+    ? `${label} cannot send its heartbeat ${lasting} What dead workers had is not taken over meanwhile.`
+    : `${label} cannot settle or take payments ${lasting}`
 }
 
 /** What is refused for what it is makes no breaker open, and costs the other processor's fee. */
@@ -177,8 +177,8 @@ function processorProblems({ processors }: Figures): string[] {
         return [
           `${troubleOf(name, processors[name])} ${
             name === 'default'
-              ? 'Payments wait for it for a while, then go to fallback, the dearer one.'
-              : 'Payments go to default; what default can not take waits.'
+              ? 'Payments wait for it for a while, then go to fallback, the more expensive one.'
+              : 'Payments go to default; what default cannot take waits.'
           }`
         ]
     }

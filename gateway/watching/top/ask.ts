@@ -79,6 +79,6 @@ function reasonOf(error: unknown, shown: string): string {
     case 'EAI_AGAIN':
       return `there is no host ${shown}`
     default:
-      return `${shown} can not be asked (${code ?? String(error)})`
+      return `${shown} cannot be asked (${code ?? String(error)})`
   }
 }

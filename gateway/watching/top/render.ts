@@ -33,7 +33,7 @@ export function renderView(view: View, width: number): Line[] {
 }
 
 function headLines({ address, status, lost }: View, width: number): Line[] {
-  const from = status === null ? '' : `  ${clock(status.at)}, told by ${status.answeredBy}`
+  const from = status === null ? '' : `  ${clock(status.at)}, from ${status.answeredBy}`
   const lines: Line[] = [{ text: `Payment pipeline  ${address}${from}`, tone: 'title' }]
   const bad = (text: string, indent = '  ') => {
     lines.push(...wrapped(text, width, indent).map(each => ({ text: each, tone: 'bad' as const })))
@@ -237,7 +237,7 @@ function processLines({ gateways, workers, monitors, processors, redis }: Receiv
       const text = `${line.padEnd(textWidth)}  ${rows[index]?.does ?? ''}`
       return rows[index]?.isAlive === true ? { text } : { text, tone: 'bad' as const }
     }),
-    { text: `redis memory ${filled}${redis.canWriteLog ? '' : ', CAN NOT WRITE ITS LOG'}` },
+    { text: `redis memory ${filled}${redis.canWriteLog ? '' : ', CANNOT WRITE ITS LOG'}` },
     ...memoryLines(redis.memory, width)
   ]
 }

@@ -9,7 +9,7 @@
     - From here on a payment with a record stays at the processor on record until it is settled. Nobody may release it,
       since an attempt of the former worker may still be on its way.
     - What has no record was never handed out, so nobody has sent it: it is held, free for either processor.
-    - What has a record that says nothing stays where it is, since it may be anywhere: told among those that are no
+    - What has a record that says nothing stays where it is, since it may be anywhere: returned among those that are no
       payments.
 ]]
 local function reclaim(keys, args)

@@ -40,7 +40,7 @@ end
   ARGV  1 the time, as ISO; a whole minute
   Returns 0.
 
-  Invariant: before the first node is gone, everybody is told since when the totals are exact; that time never goes
+  Invariant: before the first node is gone, it stands in Redis since when the totals are exact; that time never goes
   back.
 ]]
 local function forget_totals(keys, args)

@@ -13,7 +13,7 @@ export type Page = { contentType: string; render: () => Promise<string> }
  * Serves the metrics of a process at an address of their own, so that nothing of them can be reached where clients
  * connect.
  *
- * @param pages path → what else is told there
+ * @param pages path → what else is served there
  * @throws when the address is taken or not permitted
  */
 export async function serveMetrics(
