@@ -11,36 +11,12 @@ import { deleteHashes } from '../redis-figures.ts'
 import type { RateResult } from '../result.ts'
 import { describeLimits, isSustained } from '../saturation.ts'
 import { startLocalSystem, type LocalSystem } from '../system.ts'
-import { nextRate, type Trial } from './conclusions.ts'
+import { nextRate, type ScalingFigures, type Setup, type SizingSample, type Trial } from './conclusions.ts'
 
 const SIZING_RATES = [1_000, 10_000, 100_000]
 /** Than a trial of a rate. */
 const SIZING_LONGER = 3
 const WARM_UP = { ratePerSecond: 2_000, seconds: 3 }
-
-/** What one command found: one line of JSON in .results/scaling.jsonl, with its provenance. */
-export type ScalingFigures = { seconds: number; setups: Setup[]; sizing: SizingSample[] }
-
-/** So many workers and gateways at the highest rate at which the queue did not grow. */
-export type Setup = {
-  workers: number
-  gateways: number
-  highest: RateResult
-  /** µs of CPU a payment of each process, by its name. */
-  microsByProcess: Record<string, number>
-  /** What the machine limits, in sentences. */
-  limits: string[]
-}
-
-/** What is needed at a rate, by the setup with the fewest processes. */
-export type SizingSample = {
-  /** The rate it is for, and the one that it was measured at. */
-  rate: number
-  measuredAt: number
-  figures: RateResult
-  /** What the totals in Redis grew by. */
-  totalsBytesPerSecond: number
-}
 
 export type ScalingSettings = {
   workerCounts: number[]

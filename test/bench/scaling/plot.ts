@@ -2,8 +2,7 @@ import * as echarts from 'echarts'
 import type { EChartsOption } from 'echarts'
 import { stableSvg } from '../../simulation/plot.ts'
 import { SERVICES } from '../result.ts'
-import { PARTS, wholeCoreRate } from './conclusions.ts'
-import type { Setup } from './measure.ts'
+import { PARTS, wholeCoreRate, type Setup } from './conclusions.ts'
 
 const [WIDTH, HEIGHT] = [1_000, 760]
 const COLOURS = {

@@ -8,8 +8,8 @@ import { count } from '../../support/numbers.ts'
 import { resultsPath } from '../../support/results.ts'
 import { defineBench, EXIT_CODES, renderHead, type Provenance } from '../command.ts'
 import { SERVICES } from '../result.ts'
-import { needOf, PARTS, saturatesFirst, wholeCoreRate } from './conclusions.ts'
-import { measureScaling, type ScalingFigures, type Setup } from './measure.ts'
+import { needOf, PARTS, saturatesFirst, wholeCoreRate, type ScalingFigures, type Setup } from './conclusions.ts'
+import { measureScaling } from './measure.ts'
 import { plotScaling } from './plot.ts'
 
 const usage = `npm run bench:scaling: what more workers and gateways bring, which part has a whole core first, and what a rate needs.
