@@ -241,7 +241,7 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
     )
     // As the clock here has it.
     const since = new Date((await status()).processors.default.breakers[0]?.since ?? '').toLocaleTimeString('en-GB')
-    const sentence = `^The default processor fails: its breaker is (OPEN|HALF_OPEN) at worker-1 since ${since}, `
+    const sentence = `^The default processor fails: its breaker is (OPEN|HALF_OPEN) at worker-1 \\(since ${since}, `
     assert.match(inWords, new RegExp(sentence))
     assert.equal((await page.evaluate<{ low: unknown[] }>(contrastScript)).low.length, 0)
     await admins.fallback.setFailing(true)

@@ -150,7 +150,7 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
     await admins.default.setFailing(true)
     await payMany(5)
     await untilTold(
-      /^The default processor fails: its breaker is (OPEN|HALF_OPEN) at worker-1 since \d\d:\d\d:\d\d UTC, .*wait for it/
+      /^The default processor fails: its breaker is (OPEN|HALF_OPEN) at worker-1 \(since \d\d:\d\d:\d\d UTC, .*wait for it/
     )
     await admins.fallback.setFailing(true)
     await payMany(5)
@@ -178,9 +178,9 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
     await Promise.all(dead.map(part => part.exited))
     await untilTold(
       /^1 dead letter waits:/,
-      /^No worker lives: payments are accepted and wait/,
+      /^No worker is running: payments are accepted and wait/,
       /^worker-1 has shown no sign of life for .* 7 payments it has will be taken over/,
-      /^A payment that was accepted \d+ s ago is still in flight: its outcome is open/,
+      /^A payment that was accepted \d+ s ago is still in flight: its outcome is unknown/,
       /^Nobody polls the health of the processors/,
       /^monitor-1 has shown no sign of life/,
       /^gateway-2 has shown no sign of life/
@@ -197,7 +197,7 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
     assert.equal((await pipeline.pay(newPayment())).status, 503)
     await untilTold(
       /^Redis is full, \d+\.\d MB of 1\.0 MB: new payments get 503/,
-      /^gateway-[12] refuses payments with 503 since .*: The queue is out of memory\.$/
+      /^gateway-[12] has refused payments with 503 since .*: The queue is out of memory\.$/
     )
     await redis.config('SET', 'maxmemory', '0')
     // Through both gateways, which balance by turns.
@@ -221,7 +221,7 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
     const part = stack.part('redis')
     const before = await status()
     part.kill('SIGSTOP')
-    await untilTold(/^Redis does not answer \(.*\), for .* since \d\d:\d\d:\d\d UTC: new payments get 503/)
+    await untilTold(/^Redis has not answered \(.*\) for .*, since \d\d:\d\d:\d\d UTC: new payments get 503/)
     await eventually('HAProxy has noticed', PATIENCE_MS, async () => (await pipeline.get('/health')).status === 503)
     const { isCurrent, problems, money } = await status()
     assert.deepEqual([isCurrent, problems.length, money.settled], [false, 1, before.money.settled])

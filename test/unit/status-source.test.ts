@@ -43,7 +43,7 @@ test('a Redis that is away, or says nothing, is a status as well, with the last 
   world.redis = () => Promise.reject(new Error('Connection is closed.'))
   const { status } = await source.read()
   assert.deepEqual([status.isCurrent, status.queue.inFlight, status.problems.length], [false, 3, 1])
-  assert.match(await problem(), /^Redis does not answer \(no connection\), for 4\.0 s since /)
+  assert.match(await problem(), /^Redis has not answered \(no connection\) for 4\.0 s, since /)
 
   world.nowMs += 1_000
   world.redis = () => new Promise(() => undefined)

@@ -245,19 +245,19 @@ describe('problems', () => {
     /^worker-1 has shown no sign of life for 7\.0 s\. Another worker takes over the 12 payments it has\.$/
   ])
   says('no worker lives', { reports: withReport(worker('worker-1'), 7_000), workers: signOfWorker(7_000, 1) }, [
-    /^No worker lives: payments are accepted and wait/,
-    /^worker-1 .* for 7\.0 s\. 1 payment it has will be taken over when a worker lives\.$/
+    /^No worker is running: payments are accepted and wait/,
+    /^worker-1 .* for 7\.0 s\. 1 payment it has will be taken over once a worker is running\.$/
   ])
   const withoutWorker = HEALTHY.reports.filter(({ report }) => report.role !== 'worker')
-  says('there never was a worker', { workers: [], reports: withoutWorker }, [/^No worker lives/])
+  says('there never was a worker', { workers: [], reports: withoutWorker }, [/^No worker is running/])
   const heartbeat = trouble('heartbeat', 'WRONGTYPE Operation against a key', 12_000)
   says('a worker cannot send its heartbeat', { reports: troubled([heartbeat]) }, [
-    /^worker-1 cannot send its heartbeat for 12 s since 11:59:48 UTC: WRONGTYPE Operation against a key\. What dead workers had is not taken over meanwhile\.$/
+    /^worker-1 has been unable to send its heartbeat for 12 s, since 11:59:48 UTC: WRONGTYPE Operation against a key\. Until it can, it takes nothing over from dead workers\.$/
   ])
   const both = [trouble('exchange', 'NOGROUP No such key.', 3_000), trouble('heartbeat', 'NOGROUP', 1_000)]
   says('a worker can do neither', { reports: troubled(both) }, [
-    /^worker-1 cannot settle or take payments for 3\.0 s since 11:59:57 UTC: NOGROUP No such key\.$/,
-    /^worker-1 cannot send its heartbeat for 1\.0 s/
+    /^worker-1 has been unable to settle or take payments for 3\.0 s, since 11:59:57 UTC: NOGROUP No such key\.$/,
+    /^worker-1 has been unable to send its heartbeat for 1\.0 s/
   ])
   says('a worker tells that it has no trouble', { reports: troubled([]) }, [])
   const troubledAndSilent = troubled([trouble('exchange', 'NOGROUP', 9_000)], 7_000)
@@ -269,7 +269,7 @@ describe('problems', () => {
 
   const failing = { ...WELL, failing: true }
   says('default fails', { reports: withBreaker(['default', 'OPEN']) }, [
-    /^The default processor fails: its breaker is OPEN at worker-1 since 11:59:48 UTC, 12 s\. Payments wait for it for a while, then go to fallback/
+    /^The default processor fails: its breaker is OPEN at worker-1 \(since 11:59:48 UTC, 12 s\)\. Payments wait for it for a while, then go to fallback/
   ])
   says(
     'default fails and is called failing',
@@ -284,7 +284,7 @@ describe('problems', () => {
   ])
   const failsForOne = received(worker('worker-2', { default: lane('OPEN', NOW_MS - 1_000) }))
   says('default fails for one of two workers', { reports: [...HEALTHY.reports, failsForOne] }, [
-    /^The default processor fails for 1 of 2 workers: its breaker is OPEN at worker-2 since 11:59:59 UTC, 1\.0 s\.$/
+    /^The default processor fails for 1 of 2 workers: its breaker is OPEN at worker-2 \(since 11:59:59 UTC, 1\.0 s\)\.$/
   ])
   says('fallback failed, nothing was sent since, and a poll tells that it is well', { reports: quiet }, [])
   says(
@@ -308,7 +308,7 @@ describe('problems', () => {
     /^monitor-1 has shown no sign of life for 20 s\. Another monitor polls\.$/
   ])
   says('a processor does not answer polls', { health: { default: WELL, fallback: null } }, [
-    /^Nothing is known of the health of fallback:/
+    /^The health of fallback is unknown:/
   ])
 
   says('payments wait', { inFlightCount: 66, ...waiting(1_300, 12_000) }, [
@@ -316,7 +316,7 @@ describe('problems', () => {
   ])
   says('payments wait for a moment', waiting(100, 1_500), [])
   says('an outcome is open', { oldestAcceptedAtMs: NOW_MS - 90_000 }, [
-    /^A payment that was accepted 90 s ago is still in flight: its outcome is open, and it stays at its processor/
+    /^A payment that was accepted 90 s ago is still in flight: its outcome is unknown, and it stays with its processor/
   ])
 
   says('Redis is nearly full of other things', redis({ usedBytes: 53_477_376 }), [
@@ -345,7 +345,7 @@ describe('problems', () => {
     }
   })
   says('a gateway refuses', { reports: withReport(refusing) }, [
-    /^gateway-2 refuses payments with 503 since 11:59:57 UTC, 1,500 in the last 10 s: The queue is full\.$/
+    /^gateway-2 has refused payments with 503 since 11:59:57 UTC, 1,500 in the last 10 s: The queue is full\.$/
   ])
   const gatewayDied = withReport(gateway('gateway-2'), 9_000)
   says('a gateway is silent', { reports: gatewayDied }, [
@@ -362,7 +362,7 @@ describe('problems', () => {
     const [sentence = ''] = redisLostProblems(12.3, '2026-11-21T11:59:48.000Z', 'no connection')
     assert.match(
       sentence,
-      /^Redis does not answer \(no connection\), for 12 s since 11:59:48 UTC: new payments get 503 .* What was accepted is kept\./
+      /^Redis has not answered \(no connection\) for 12 s, since 11:59:48 UTC: new payments get 503 .* What was accepted is kept\./
     )
   })
 })

@@ -127,9 +127,9 @@ describe('the picture', () => {
   })
 
   it('marks figures that a gateway has from before Redis went away', () => {
-    const problems = ['Redis does not answer (no connection), for 12 s since 11:59:48 UTC: …']
+    const problems = ['Redis has not answered (no connection) for 12 s, since 11:59:48 UTC: …']
     const stale = { ...HEALTHY, isCurrent: false, problems }
-    assert.match(drawn(stale, 80), /1 PROBLEM; all figures are of 12:00:00 UTC:\n\* Redis does not answer/)
+    assert.match(drawn(stale, 80), /1 PROBLEM; all figures are of 12:00:00 UTC:\n\* Redis has not answered/)
     assert.deepEqual(viewOf(stale).samples, [null])
   })
 

@@ -32,7 +32,7 @@ export function problemsOf(figures: Figures): string[] {
 /** What a gateway says when Redis does not answer: the figures it has are old, so nothing else can be said. */
 export function redisLostProblems(silentSeconds: number, lostAt: string, reason: string): string[] {
   return [
-    `Redis does not answer (${reason}), for ${duration(silentSeconds)} since ${clock(lostAt)}: new payments get 503 and nothing is settled. ` +
+    `Redis has not answered (${reason}) for ${duration(silentSeconds)}, since ${clock(lostAt)}: new payments get 503 and nothing is settled. ` +
       'What was accepted is kept. All other figures are from before.'
   ]
 }
@@ -108,7 +108,7 @@ function gatewayProblems({ gateways }: Figures): string[] {
     trouble === null
       ? []
       : [
-          `${label} refuses payments with 503 since ${clock(trouble.since)}, ${formatCount(trouble.answers)} in the last 10 s: ${trouble.reason}`
+          `${label} has refused payments with 503 since ${clock(trouble.since)}, ${formatCount(trouble.answers)} in the last 10 s: ${trouble.reason}`
         ]
   )
   return [
@@ -122,14 +122,17 @@ function workerProblems({ workers, at }: Figures): string[] {
   const silent = workers.filter(isSilent).map(worker => {
     const what =
       worker.pending === 0
-        ? 'It holds no payments.'
+        ? 'It has no payments.'
         : alive.length > 0
           ? `Another worker takes over the ${counted(worker.pending, 'payment')} it has.`
-          : `${counted(worker.pending, 'payment')} it has will be taken over when a worker lives.`
+          : `${counted(worker.pending, 'payment')} it has will be taken over once a worker is running.`
     return `${silence(worker)}. ${what}`
   })
   if (alive.length === 0)
-    return ['No worker lives: payments are accepted and wait, and nothing is settled until one is started.', ...silent]
+    return [
+      'No worker is running: payments are accepted and wait, and nothing is settled until one is started.',
+      ...silent
+    ]
   return [
     ...workers.flatMap(worker => worker.troubles.map(trouble => troubleOfWorker(worker.label, trouble, at))),
     ...silent
@@ -141,10 +144,10 @@ function troubleOfWorker(
   { what, reason, since }: WorkerFigures['troubles'][number],
   at: string
 ): string {
-  const lasting = `for ${duration((Date.parse(at) - Date.parse(since)) / 1_000)} since ${clock(since)}: ${reason.replace(/\.$/, '')}.`
+  const lasting = `for ${duration((Date.parse(at) - Date.parse(since)) / 1_000)}, since ${clock(since)}: ${reason.replace(/\.$/, '')}.`
   return what === 'heartbeat'
-    ? `${label} cannot send its heartbeat ${lasting} What dead workers had is not taken over meanwhile.`
-    : `${label} cannot settle or take payments ${lasting}`
+    ? `${label} has been unable to send its heartbeat ${lasting} Until it can, it takes nothing over from dead workers.`
+    : `${label} has been unable to settle or take payments ${lasting}`
 }
 
 /** What is refused for what it is makes no breaker open, and costs the other processor's fee. */
@@ -193,7 +196,7 @@ function troubleOf(name: ProcessorName, { verdict, breakers, health }: Processor
   if (open.length === 0) return `The ${name} processor fails: ${String(published)}.`
   const which = open.map(
     ({ worker, state, since, openSeconds }) =>
-      `${state} at ${worker}${since === null ? '' : ` since ${clock(since)}, ${duration(openSeconds ?? 0)}`}`
+      `${state} at ${worker}${since === null ? '' : ` (since ${clock(since)}, ${duration(openSeconds ?? 0)})`}`
   )
   const some = verdict === 'fails' ? '' : ` for ${open.length} of ${counted(breakers.length, 'worker')}`
   return `The ${name} processor fails${some}: its breaker is ${listed(which)}${published === undefined ? '' : `, and ${published}`}.`
@@ -209,8 +212,7 @@ function monitorProblems({ monitors, processors, isPolled }: Figures): string[] 
   problems.push(...silent.map(monitor => `${silence(monitor)}.${isPolled ? ' Another monitor polls.' : ''}`))
   if (!isPolled) return problems
   const unheard = PROCESSOR_NAMES.filter(name => processors[name].health === null)
-  if (unheard.length > 0)
-    problems.push(`Nothing is known of the health of ${listed(unheard)}: no poll was answered of late.`)
+  if (unheard.length > 0) problems.push(`The health of ${listed(unheard)} is unknown: no recent poll was answered.`)
   return problems
 }
 
@@ -232,7 +234,7 @@ function queueProblems({ queue, acceptedPerSecond, settledPerSecond }: Figures):
   }
   if (oldestSeconds !== null && oldestSeconds > OPEN_OUTCOME_SECONDS && oldestSeconds > (oldestWaitingSeconds ?? 0)) {
     problems.push(
-      `A payment that was accepted ${duration(oldestSeconds)} ago is still in flight: its outcome is open, and it stays at its processor until that tells.`
+      `A payment that was accepted ${duration(oldestSeconds)} ago is still in flight: its outcome is unknown, and it stays with its processor until that answers.`
     )
   }
   if (deadLetters > 0) {
