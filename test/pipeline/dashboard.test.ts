@@ -262,7 +262,7 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
     await untilMood(page, 'serious')
     await page.locator('body.stale').waitFor()
     assert.equal(await page.locator('#headline').textContent(), 'Redis is away: old figures')
-    assert.match((await problemsOf(page)).join(), /^Redis does not answer /)
+    assert.match((await problemsOf(page)).join(), /^Redis has not answered /)
     assert.equal(await figure(page, 'settled'), settled)
     stack.part('redis').kill('SIGCONT')
     await untilMood(page, 'well')

@@ -230,7 +230,7 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
 
     part.kill('SIGKILL')
     await part.exited
-    await untilTold(/^Redis does not answer/)
+    await untilTold(/^Redis has not answered/)
     await part.start()
     const isAccepted = async () => (await pipeline.pay(newPayment())).status === 202
     await eventually('payments are accepted again', PATIENCE_MS, isAccepted)

@@ -23,7 +23,7 @@ const PIECES = ['watching/status/problems.ts', 'watching/status/source.ts', 'ref
   .flatMap(path => read(`gateway/${path}`).split(/[`'{}$\n]/))
   .filter(piece => piece.trim().length > 1)
 const VARIABLE =
-  /(?:default|fallback|(?:gateway|worker|monitor)-\d+|OPEN|HALF_OPEN|allkeys-lru|UTC|MB|min|s|\d{4}-\d\d-\d\d|[\d.,:` ])/y
+  /(?:default|fallback|(?:gateway|worker|monitor)-\d+|OPEN|HALF_OPEN|allkeys-lru|UTC|MB|min|s|\d{4}-\d\d-\d\d|[\d.,:)` ])/y
 
 /** Whether it can be put together of pieces, names, numbers and times. */
 function isSaid(sentence: string): boolean {

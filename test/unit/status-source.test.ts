@@ -48,7 +48,7 @@ test('a Redis that is away, or says nothing, is a status as well, with the last 
   world.nowMs += 1_000
   world.redis = () => new Promise(() => undefined)
   for (const sentence of await Promise.all([problem(), problem(), problem()]))
-    assert.match(sentence, /\(nothing within 1 s\), for 5\.0 s/)
+    assert.match(sentence, /\(nothing within 1 s\) for 5\.0 s/)
   assert.equal(world.readCount, 3)
 
   world.nowMs += 1_000

@@ -73,7 +73,7 @@ describe('the picture', () => {
   it('begins with the problems, in words and not by colour alone', () => {
     const lines = renderView(viewOf(TROUBLED), 80)
     assertSays(textOf(lines), [
-      /^Payment.*\n2 PROBLEMS:\n\* The default processor fails: .*\n {2}UTC, 12 s\. Payments .*\n {2}expensive one\.\n\* 1 dead letter waits/,
+      /^Payment.*\n2 PROBLEMS:\n\* The default processor fails: .*\n {2}UTC, 12 s\)\. Payments .*\n {2}.*expensive one\.\n\* 1 dead letter waits/,
       /^default +FAILS +OPEN/m,
       /^worker-1 .* default OPEN for 12 s, fallback CLOSED$/m
     ])
