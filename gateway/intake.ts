@@ -40,8 +40,8 @@ const UNREACHABLE = { kind: 'refused', reason: 'unreachable' } as const
 const TOO_MANY_WAITING = { kind: 'refused', reason: 'too-many-waiting' } as const
 
 /**
- * Payments that arrive in one turn of the event loop travel to Redis in one call, which costs a third of a
- * call each. The number that waits for an answer is bounded.
+ * Payments that arrive in one turn of the event loop go to Redis in one call, which costs a third of one call for each
+ * payment. The number that waits for an answer is bounded.
  */
 export function createIntake({
   functions,

@@ -1,5 +1,5 @@
 import { App, us_listen_socket_close, type TemplatedApp, type us_listen_socket } from 'uWebSockets.js'
-import type { Address } from '../shared/config.ts'
+import type { Address } from '../shared/environment.ts'
 import { createReplies } from './http/replies.ts'
 import { attachRoutes } from './http/router.ts'
 import { createRoutes, type RoutesOptions } from './routes.ts'

@@ -1,5 +1,5 @@
 import { runService } from '../shared/service.ts'
-import { MONITOR_VARIABLES } from './config.ts'
+import { MONITOR_VARIABLES } from './variables.ts'
 import { startMonitor } from './monitor.ts'
 import { createPoller } from './poller.ts'
 import { createTally, monitorReport } from './tally.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { NEVER_MS } from './breaker.ts'
+import { NEVER_MS } from './time.ts'
 
 const ARRIVAL_RETRY_MS = 100
 

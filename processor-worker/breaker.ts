@@ -1,7 +1,5 @@
 import type { BreakerState } from '../shared/watching/report.ts'
-
-/** Before any other time: of what never happened, or happened nobody knows when. */
-export const NEVER_MS = 0
+import { NEVER_MS } from './time.ts'
 
 /** A circuit breaker as a value. */
 export type Breaker =
@@ -17,12 +15,12 @@ export type Breaker =
       state: 'open'
       sinceMs: number
       /**
-       * When the last probe was sent; at first, when it opened. So long ago that the next is due, once the published
-       * health says that it may be well.
+       * The next probe is due `openMs` after this: when the last one was sent, or when it opened. The published health
+       * sets it back by `openMs` when it says that the processor works, which makes a probe due at once.
        */
       probedAtMs: number
       /** When the newest attempt that failed was sent; NEVER_MS if none is known. */
-      refusedSentAtMs: number
+      failedSentAtMs: number
     }
 
 export type BreakerEvent =
@@ -49,7 +47,7 @@ export const CLOSED: Breaker = { state: 'closed', failureCount: 0, sinceMs: NEVE
 export function step(breaker: Breaker, event: BreakerEvent, nowMs: number, limits: BreakerLimits): Breaker {
   switch (event.kind) {
     case 'success':
-      // A processor reads its failure flag at the end of a request, so the answer to an old one is news as well.
+      // A processor reads its failure flag at the end of a request, so the answer to an old request is recent evidence.
       return {
         state: 'closed',
         failureCount: 0,
@@ -58,7 +56,7 @@ export function step(breaker: Breaker, event: BreakerEvent, nowMs: number, limit
       }
     case 'failure': {
       if (breaker.state === 'open')
-        return { ...breaker, refusedSentAtMs: Math.max(breaker.refusedSentAtMs, event.sentAtMs) }
+        return { ...breaker, failedSentAtMs: Math.max(breaker.failedSentAtMs, event.sentAtMs) }
       const failureCount = breaker.failureCount + event.count
       return failureCount < limits.failuresMax ? { ...breaker, failureCount } : open(nowMs, event.sentAtMs)
     }
@@ -80,10 +78,10 @@ export function isProbeDue(breaker: Breaker, nowMs: number, limits: BreakerLimit
 /** HALF_OPEN is an open breaker whose probe is under way, or that lets the next payment through as one. */
 export function breakerState(breaker: Breaker, nowMs: number, limits: BreakerLimits): BreakerState {
   if (breaker.state === 'closed') return 'CLOSED'
-  const isProbing = breaker.probedAtMs > Math.max(breaker.sinceMs, breaker.refusedSentAtMs)
+  const isProbing = breaker.probedAtMs > Math.max(breaker.sinceMs, breaker.failedSentAtMs)
   return isProbing || isProbeDue(breaker, nowMs, limits) ? 'HALF_OPEN' : 'OPEN'
 }
 
-function open(nowMs: number, refusedSentAtMs: number): Breaker {
-  return { state: 'open', sinceMs: nowMs, probedAtMs: nowMs, refusedSentAtMs }
+function open(nowMs: number, failedSentAtMs: number): Breaker {
+  return { state: 'open', sinceMs: nowMs, probedAtMs: nowMs, failedSentAtMs }
 }

@@ -2,9 +2,10 @@ import type { ProcessorName } from '../shared/payment.ts'
 import { isLast } from '../shared/redis/attempt-record.ts'
 import type { BookedPayment, TakenPayment } from '../shared/redis/queued-payment.ts'
 import { addSample } from '../shared/watching/histogram.ts'
-import { NEVER_MS, type Breaker, type BreakerEvent, type BreakerLimits } from './breaker.ts'
-import type { ProcessorClient } from './client.ts'
+import type { Breaker, BreakerEvent, BreakerLimits } from './breaker.ts'
+import type { ProcessorClient } from './processor-client.ts'
 import { Observed } from './observed.ts'
+import { NEVER_MS } from './time.ts'
 import { isAtWork, type SendOutcome } from './outcome.ts'
 import type { LaneTally } from './tally.ts'
 
@@ -31,7 +32,7 @@ export class Lane {
   /** Why its last refusal or missing answer came about. */
   lastTrouble: string | undefined
   booked: BookedPayment[] = []
-  refused: TakenPayment[] = []
+  notBooked: TakenPayment[] = []
   /** Refused for good here; still in flight, until the other processor or the dead letters have it. */
   rejected: Rejected[] = []
   /** Booked, but Redis cannot count it: what stands in the totals is no number. */
@@ -48,7 +49,7 @@ export class Lane {
 
   /** Whether there is anything to tell Redis. */
   get hasResults(): boolean {
-    return this.booked.length + this.refused.length + this.rejected.length > 0
+    return this.booked.length + this.notBooked.length + this.rejected.length > 0
   }
 
   /** The answer to a payment that was sent for the first time. */
@@ -72,12 +73,12 @@ export class Lane {
     this.#tellTurn(before, nowMs)
   }
 
-  /** A worker that stops gives what the other processor was not asked for to its successor, free for either. */
-  takeBack(): void {
+  /** For a worker that stops: payments that only this processor has rejected become free, for its successor to send. */
+  freeRejected(): void {
     const notAsked = this.rejected.filter(({ payment }) => !isLast(payment)).map(({ payment }) => payment)
     this.rejected = this.rejected.filter(({ payment }) => isLast(payment))
-    this.observed.left(notAsked.length)
-    this.refused.push(...notAsked)
+    this.observed.finished(notAsked.length)
+    this.notBooked.push(...notAsked)
   }
 
   #count(outcome: SendOutcome): void {

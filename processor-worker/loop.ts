@@ -4,17 +4,15 @@ import type { Functions } from '../shared/redis/functions.ts'
 import type { MalformedEntry, TakenPayment } from '../shared/redis/queued-payment.ts'
 import type { TroubleReport } from '../shared/watching/report.ts'
 import { Backlog } from './backlog.ts'
-import type { ProcessorClient } from './client.ts'
-import { createExchange } from './exchange.ts'
-import { HeldEntries } from './held-entries.ts'
+import type { ProcessorClient } from './processor-client.ts'
+import { createExchange } from './redis-exchange.ts'
+import { EntriesInHand } from './in-hand.ts'
 import { Lane, type LaneOptions } from './lane.ts'
 import { createLatch } from './latch.ts'
-import { eventsOf } from './observed.ts'
-import type { Published } from './preferred.ts'
-import { createRefusals } from './refusals.ts'
+import { eventsOf, type Published } from './preferred.ts'
+import { createReturning } from './returning.ts'
 import { runRounds } from './rounds.ts'
-import { breakerLimitsOf } from './routing.ts'
-import type { RoutingParameters } from './routing-parameters.ts'
+import { breakerLimitsOf, type RoutingParameters } from './routing-parameters.ts'
 import { createSending } from './sending.ts'
 import { createSettling } from './settling.ts'
 import { createTaking } from './taking.ts'
@@ -23,12 +21,12 @@ import { createLoopLog } from './watching/loop-log.ts'
 import type { LaneView } from './watching/report.ts'
 
 export type WorkerLoop = {
-  /** The health monitor's word, as it changes. */
-  onPublished: (published: Published) => void
+  /** To be called when the preferred processor changes. */
+  onPreferred: (published: Published) => void
   /** How many workers live, this one included. */
   onWorkerCount: (count: number) => void
   /** Whether this worker knows of the payment: it is being sent, asked for, or about to be settled. */
-  holds: (entryId: string) => boolean
+  hasInHand: (entryId: string) => boolean
   /** What it has of each processor now. */
   view: () => Record<ProcessorName, LaneView>
   /** Payments that somebody else had in flight and that are ours now: finds out what became of them. */
@@ -54,7 +52,7 @@ export type WorkerLoopOptions = {
   waitForArrival: (entryId: string) => Promise<void>
   routing: RoutingParameters
   exchangeEveryMs: number
-  /** A clock that is never set, for everything that is decided here. */
+  /** A monotonic clock in ms, for everything that is decided here. */
   nowMs: () => number
   /** The time that a payment is sent with. */
   requestedAtMs: () => number
@@ -65,17 +63,17 @@ export type WorkerLoopOptions = {
 
 /**
  * Puts the parts of a worker's loop together, and starts it. The rounds decide, by routing.ts, when to exchange with
- * Redis and what to take. What is taken is sent; each answer goes into its processor's lane, and opens the latch for the
- * next round, whose exchange settles it, or frees or passes on what was refused.
+ * Redis and what to take. What is taken is sent; each answer goes into its processor's lane, and opens the latch for
+ * the next round, whose exchange settles it, or frees or passes on what was refused.
  */
-export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
+export function startWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
   const { name, functions, clients, routing, exchangeEveryMs, nowMs, requestedAtMs, tally } = options
   const loopLog = createLoopLog(options.log)
   const latch = createLatch()
   const stop = new AbortController()
   const stopping = stop.signal
 
-  const held = new HeldEntries()
+  const inHand = new EntriesInHand()
   const backlog = new Backlog(options.waitForArrival, latch.open)
   const limits = breakerLimitsOf(routing)
   const onBreakerTurned: LaneOptions['onBreakerTurned'] = (lane, before, atMs) => {
@@ -85,16 +83,16 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
     new Lane({ processor, client: clients[processor], limits, tally: tally[processor], onBreakerTurned })
   const lanes = { default: newLane('default'), fallback: newLane('fallback') }
 
-  const parts = { name, functions, lanes, held, backlog, latch, stopping, routing, nowMs, requestedAtMs, loopLog }
+  const parts = { name, functions, lanes, inHand, backlog, latch, stopping, routing, nowMs, requestedAtMs, loopLog }
   const sending = createSending(parts)
   const settling = createSettling(parts)
-  const refusals = createRefusals({ ...parts, sending })
+  const returning = createReturning({ ...parts, sending })
   const take = createTaking({ ...parts, sending })
-  const exchange = createExchange({ ...parts, settling, refusals, take })
+  const exchange = createExchange({ ...parts, settling, returning, take })
   const running = runRounds({ ...parts, settling, exchange, exchangeEveryMs })
 
   return {
-    onPublished(published) {
+    onPreferred(published) {
       loopLog.preferredChanged(published)
       if (published === null) return
       for (const [processor, event] of eventsOf(published)) lanes[processor].note(event, nowMs())
@@ -105,7 +103,7 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
     },
     onMalformed: loopLog.malformed,
     trouble: loopLog.redisTrouble.current,
-    holds: entryId => held.has(entryId),
+    hasInHand: entryId => inHand.has(entryId),
     view: () => ({ default: lanes.default.observed, fallback: lanes.fallback.observed }),
     adopt: sending.adopt,
     async drain() {
@@ -115,6 +113,7 @@ export function createWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
       await running
       loopLog.flush()
     },
+    // It never resolves: a loop that has ended as it should is no crash.
     crashed: running.then(() => new Promise<never>(() => undefined))
   }
 }

@@ -4,21 +4,23 @@ import { adoptIdPeriods } from '../shared/redis/id-periods.ts'
 import { runService } from '../shared/service.ts'
 import { waitForArrival } from './arrivals.ts'
 import { breakerState } from './breaker.ts'
-import { createProcessorClient } from './client.ts'
-import { WORKER_VARIABLES } from './config.ts'
+import { createProcessorClient } from './processor-client.ts'
+import { WORKER_VARIABLES } from './variables.ts'
 import { startHeartbeat } from './heartbeat.ts'
-import { createWorkerLoop } from './loop.ts'
+import { startWorkerLoop } from './loop.ts'
 import { followPreferred } from './preferred.ts'
-import { recover } from './recovery.ts'
-import { breakerLimitsOf } from './routing.ts'
-import { routingParametersOf } from './routing-parameters.ts'
+import { beatAndTakeOver } from './takeover.ts'
+import { breakerLimitsOf, routingParametersOf } from './routing-parameters.ts'
 import { createTally } from './tally.ts'
 import { createTotalsRetention } from './totals-retention.ts'
 import { createWorkerReport } from './watching/report.ts'
 
 const REDIS_TIMEOUT_MS = 5_000
 
-/** In ms since 1970, but never set: what the worker decides by time must not wait for a clock that stepped back. */
+/**
+ * Monotonic, in ms since 1970 as of the start: what the worker decides by time must not wait for a wall clock that
+ * stepped back.
+ */
 const nowMs = () => Math.round(performance.timeOrigin + performance.now())
 
 await runService({
@@ -41,7 +43,7 @@ await runService({
     const clients = { default: client(config.defaultProcessorUrl), fallback: client(config.fallbackProcessorUrl) }
 
     const routing = routingParametersOf(config)
-    const loop = createWorkerLoop({
+    const loop = startWorkerLoop({
       name,
       functions,
       clients,
@@ -53,10 +55,10 @@ await runService({
       tally,
       log
     })
-    const preferred = await followPreferred(redis, subscriber, keys, loop.onPublished)
+    const preferred = await followPreferred(redis, subscriber, keys, loop.onPreferred)
     const retention = createTotalsRetention({ redis, keys, functions, retentionHours: config.totalsRetentionHours })
     const beat = async () => {
-      await retention.sweep(await recover({ name, functions, loop, deadAfterMs: config.deadAfterMs, log }))
+      await retention.sweep(await beatAndTakeOver({ name, functions, loop, deadAfterMs: config.deadAfterMs, log }))
     }
     const heartbeat = startHeartbeat(config.deadAfterMs, () => Promise.all([beat(), preferred.refresh()]), log)
 

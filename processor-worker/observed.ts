@@ -1,5 +1,5 @@
-import type { PreferredProcessor, ProcessorName } from '../shared/payment.ts'
-import { CLOSED, NEVER_MS, step, type Breaker, type BreakerEvent, type BreakerLimits } from './breaker.ts'
+import { CLOSED, step, type Breaker, type BreakerEvent, type BreakerLimits } from './breaker.ts'
+import { NEVER_MS } from './time.ts'
 import type { ProcessorFacts } from './routing.ts'
 
 /**
@@ -9,8 +9,8 @@ import type { ProcessorFacts } from './routing.ts'
 const MEAN_SHARE_MIN = 0.02
 
 /**
- * A processor is as slow as it has been for so long at least. Shorter stalls may be our own: a burst of new
- * connections, a CPU limit, a collection of garbage, and would send hundreds of payments to fallback.
+ * A processor counts as slow only when it has been slow for this long. Shorter stalls may be our own (a burst of new
+ * connections, a CPU limit, a garbage collection) and would send hundreds of payments to fallback.
  */
 const EVIDENCE_MS = 1_000
 
@@ -51,12 +51,12 @@ export class Observed {
     this.note(isAtWork ? { kind: 'success' } : { kind: 'failure', count, sentAtMs }, nowMs)
   }
 
-  /** In flight already, sent by somebody else. */
+  /** In flight from now on without an answer that is awaited here: taken over, or passed on by the other processor. */
   adopted(count: number): void {
     this.inFlightCount += count
   }
 
-  left(count: number): void {
+  finished(count: number): void {
     this.inFlightCount -= count
   }
 
@@ -65,7 +65,7 @@ export class Observed {
     const isBack = this.breaker.state === 'open' && after.state === 'closed'
     this.breaker = after
     if (!isBack) return
-    // Perhaps it is as quick as it never was: what was sent before says nothing about that.
+    // It may be quicker than before: what was sent before says nothing about that.
     this.#awaited.clear()
     this.#meanMs = 0
     this.#answerCount = 0
@@ -94,18 +94,4 @@ export class Observed {
       latencyMs: Math.min(this.#lowestMs, this.#lowestBeforeMs)
     }
   }
-}
-
-/**
- * What the health monitor's word says about each processor. It prefers default whenever that is well, so it then tells
- * nothing of fallback.
- */
-export function eventsOf(published: PreferredProcessor): [ProcessorName, BreakerEvent][] {
-  const WELL = { kind: 'published-well' } as const
-  const FAILING = { kind: 'published-failing' } as const
-  if (published === 'default') return [['default', WELL]]
-  return [
-    ['default', FAILING],
-    ['fallback', published === 'fallback' ? WELL : FAILING]
-  ]
 }

@@ -1,9 +1,10 @@
 import type { Redis } from 'ioredis'
 import type { Keys } from '../shared/keys.ts'
 import { onceRedisAnswers } from '../shared/redis/connect.ts'
-import { isProcessorName, type PreferredProcessor } from '../shared/payment.ts'
+import { isProcessorName, type PreferredProcessor, type ProcessorName } from '../shared/payment.ts'
+import type { BreakerEvent } from './breaker.ts'
 
-/** The health monitor's published word; null while nobody publishes. */
+/** What the health monitor publishes; null while no monitor is running. */
 export type Published = PreferredProcessor | null
 
 /**
@@ -36,4 +37,18 @@ export async function followPreferred(
   }
   await onceRedisAnswers(refresh)
   return { refresh }
+}
+
+/**
+ * The preferred processor as evidence for the breakers: routing goes by those, and not by the preference itself. The
+ * monitor prefers default whenever that works, so it then says nothing of fallback.
+ */
+export function eventsOf(published: PreferredProcessor): [ProcessorName, BreakerEvent][] {
+  const WELL = { kind: 'published-well' } as const
+  const FAILING = { kind: 'published-failing' } as const
+  if (published === 'default') return [['default', WELL]]
+  return [
+    ['default', FAILING],
+    ['fallback', published === 'fallback' ? WELL : FAILING]
+  ]
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { centsFromDecimal } from '../shared/money.ts'
 import type { BookedPayment, TakenPayment } from '../shared/redis/queued-payment.ts'
-import type { ProcessorClient } from './client.ts'
+import type { ProcessorClient } from './processor-client.ts'
 import type { SendOutcome } from './outcome.ts'
 
 const BACKOFF_MIN_MS = 50
@@ -12,12 +12,12 @@ const BACKOFF_MAX_MS = 5_000
  * if it is not there sends it again with the same id and time, until it is booked. No answer short of that ends it,
  * because an earlier attempt may still be on its way. Resolves with undefined only when `signal` aborts.
  *
- * @param observe called with the outcome of each attempt
+ * @param onOutcome called with the outcome of each attempt
  */
 export async function resolveOutcome(
   payment: TakenPayment,
   client: ProcessorClient,
-  observe: (outcome: SendOutcome) => void,
+  onOutcome: (outcome: SendOutcome) => void,
   signal: AbortSignal
 ): Promise<BookedPayment | undefined> {
   for (let attempt = 0; !signal.aborted; attempt++) {
@@ -29,7 +29,7 @@ export async function resolveOutcome(
     }
     if (stored.kind === 'absent') {
       const outcome = await attemptOnce(payment, client)
-      observe(outcome)
+      onOutcome(outcome)
       if (outcome.kind === 'booked') return payment
     }
     await pause(backoffMs(attempt), signal)
@@ -49,17 +49,17 @@ export type LastOutcome =
  * well. Once an outcome is unknown no refusal ends it any more, as in `resolveOutcome`. Resolves with undefined in the
  * same case.
  *
- * @param observe called with the outcome of each attempt
+ * @param onOutcome called with the outcome of each attempt
  */
 export async function sendToLast(
   payment: TakenPayment,
   client: ProcessorClient,
-  observe: (outcome: SendOutcome) => void,
+  onOutcome: (outcome: SendOutcome) => void,
   signal: AbortSignal
 ): Promise<LastOutcome | undefined> {
   for (let attempt = 0; ; attempt++) {
     const outcome = await attemptOnce(payment, client)
-    observe(outcome)
+    onOutcome(outcome)
     switch (outcome.kind) {
       case 'booked':
         return { kind: 'booked', payment }
@@ -67,7 +67,7 @@ export async function sendToLast(
         return outcome
       case 'already-booked':
       case 'unknown': {
-        const booked = await resolveOutcome(payment, client, observe, signal)
+        const booked = await resolveOutcome(payment, client, onOutcome, signal)
         return booked && { kind: 'booked', payment: booked }
       }
       case 'not-booked':

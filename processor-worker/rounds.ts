@@ -32,9 +32,10 @@ const QUIET_TICK_MS = 1_000
 const REDIS_RETRY_MS = 100
 
 /**
- * The worker's one loop. Each round is one exchange with Redis: settle what was booked, free what was refused, take what
- * there is room for. Answers that come in meanwhile wait for the next round, so that the batches grow with the load by
- * themselves. Resolves when it stops and nothing is in flight or in hand any more; rejects when an invariant is broken.
+ * The worker's one loop. Each round is one exchange with Redis: settle what was booked, free what was refused, take
+ * what there is room for. Answers that come in meanwhile wait for the next round, so that the batches grow with the
+ * load by themselves. Resolves when it stops and nothing is in flight or in hand any more; rejects when an invariant is
+ * broken.
  */
 export async function runRounds(options: RoundsOptions): Promise<void> {
   const { lanes, backlog, exchange, settling, routing, exchangeEveryMs, latch, stopping, nowMs, loopLog } = options
@@ -45,7 +46,7 @@ export async function runRounds(options: RoundsOptions): Promise<void> {
   while (!stopping.aborted || hasResults() || inFlightCount() > 0) {
     const startedAtMs = nowMs()
     settling.retryUncountable(startedAtMs)
-    // What cannot be counted would only grow.
+    // Taking more would only add to the payments that Redis cannot count.
     const mayTake = backlog.mayHaveMore && !stopping.aborted && settling.uncountableCount() < SETTLE_MAX
     const takes = mayTake ? choose(startedAtMs) : []
     try {

@@ -1,4 +1,5 @@
-import { integer, type ConfigOf } from '../shared/config.ts'
+import { integer, type ConfigOf } from '../shared/environment.ts'
+import type { BreakerLimits } from './breaker.ts'
 
 /** All settings of the routing policy; docs/routing.md says how to choose. */
 export const ROUTING_VARIABLES = {
@@ -74,4 +75,8 @@ export type RoutingParameters = ConfigOf<typeof ROUTING_VARIABLES> & typeof ROUT
 /** What the environment says of them, and the constants. */
 export function routingParametersOf(config: ConfigOf<typeof ROUTING_VARIABLES>): RoutingParameters {
   return { ...config, ...ROUTING_CONSTANTS }
+}
+
+export function breakerLimitsOf({ breakerFailures, breakerOpenMs, ownWordMs }: RoutingParameters): BreakerLimits {
+  return { failuresMax: breakerFailures, openMs: breakerOpenMs, ownWordMs }
 }

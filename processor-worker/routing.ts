@@ -1,14 +1,14 @@
 import type { ProcessorName } from '../shared/payment.ts'
-import { isProbeDue, type Breaker, type BreakerLimits } from './breaker.ts'
-import type { RoutingParameters } from './routing-parameters.ts'
+import { isProbeDue, type Breaker } from './breaker.ts'
+import { breakerLimitsOf, type RoutingParameters } from './routing-parameters.ts'
 
 export type ProcessorFacts = {
   breaker: Breaker
   /** Payments that this worker has there now, those with an unknown outcome included. */
   inFlightCount: number
   /**
-   * How long its answers took of late, or what waits longest for one has waited, whichever is more. Since it came back,
-   * if it had failed; 0 when nothing is known.
+   * How long its recent answers took, or how long the oldest open request has waited, whichever is more. Since it came
+   * back, if it had failed; 0 when nothing is known.
    */
   latencyMs: number
 }
@@ -33,9 +33,9 @@ export type Take = {
 }
 
 export type Restriction =
-  /** Payments accepted at least so long ago. */
-  | { acceptedAgoMs: number }
-  /** Payments as long as more than so many wait. */
+  /** Only payments that were accepted at least `minAgeMs` ago. */
+  | { minAgeMs: number }
+  /** Only while more than `leaveCount` payments wait. */
   | { leaveCount: number }
 
 /** Payments that one call may take: Redis does nothing else meanwhile, for 2 ms or so. */
@@ -58,8 +58,9 @@ export function chooseTakes(facts: RoutingFacts, parameters: RoutingParameters):
     const only = restrictionOf(facts, parameters)
     if (only) takes.push({ ...toFallback, only })
   }
-  // A probe takes the payment that waits longest, and so could keep it from fallback again and again. Without any hold,
-  // though, fallback would leave nothing to probe with.
+  // Fallback first while default is probed: a probe takes the payment that has waited longest, which would otherwise be
+  // probed with again and again and never get to fallback. If payments do not wait for default at all, the probe goes
+  // first: fallback would leave nothing to probe with.
   return toDefault?.isProbe && parameters.fallbackAfterMs > 0 ? takes.reverse() : takes
 }
 
@@ -75,18 +76,18 @@ function permitOf(processor: ProcessorName, facts: RoutingFacts, parameters: Rou
 
 /** Which payments fallback may get; undefined: none. */
 function restrictionOf(facts: RoutingFacts, parameters: RoutingParameters): Restriction | undefined {
-  const leaveCount = takenWithin(parameters.surplusWaitMs, facts, parameters)
+  const leaveCount = capacityWithin(parameters.surplusWaitMs, facts, parameters)
   if (facts.default.breaker.state === 'closed') {
     const isFull = facts.default.inFlightCount >= parameters.inFlightMax
     return isFull || facts.waitingCount > leaveCount ? { leaveCount } : undefined
   }
-  if (mayBeBackAsWell(facts, parameters)) return undefined
+  if (mayBothBeBack(facts, parameters)) return undefined
   // Even if default came back now, it could not take more than so many in time.
-  return facts.waitingCount > leaveCount ? { leaveCount } : { acceptedAgoMs: holdMs(facts, parameters) }
+  return facts.waitingCount > leaveCount ? { leaveCount } : { minAgeMs: waitBeforeFallbackMs(facts, parameters) }
 }
 
 /** How long payments wait for a default that fails: what has failed for long will hardly be back at once. */
-function holdMs(
+function waitBeforeFallbackMs(
   { nowMs, default: { breaker } }: RoutingFacts,
   { fallbackAfterMs, fallbackWaitMs }: RoutingParameters
 ): number {
@@ -95,21 +96,17 @@ function holdMs(
 }
 
 /** True while no probe has shown what became of default since fallback came back: they may have come back together. */
-function mayBeBackAsWell(facts: RoutingFacts, { bothBackWaitMs }: RoutingParameters): boolean {
+function mayBothBeBack(facts: RoutingFacts, { bothBackWaitMs }: RoutingParameters): boolean {
   const [byDefault, byFallback] = [facts.default.breaker, facts.fallback.breaker]
   return (
     byDefault.state === 'open' &&
     byFallback.state === 'closed' &&
-    byFallback.sinceMs > byDefault.refusedSentAtMs &&
+    byFallback.sinceMs > byDefault.failedSentAtMs &&
     facts.nowMs - byFallback.sinceMs < bothBackWaitMs
   )
 }
 
 /** How many payments default takes from all workers within some time, as slow as it is now. */
-function takenWithin(ms: number, facts: RoutingFacts, { inFlightMax }: RoutingParameters): number {
+function capacityWithin(ms: number, facts: RoutingFacts, { inFlightMax }: RoutingParameters): number {
   return Math.floor((facts.workerCount * inFlightMax * ms) / Math.max(1, facts.default.latencyMs))
-}
-
-export function breakerLimitsOf({ breakerFailures, breakerOpenMs, ownWordMs }: RoutingParameters): BreakerLimits {
-  return { failuresMax: breakerFailures, openMs: breakerOpenMs, ownWordMs }
 }

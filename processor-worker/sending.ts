@@ -1,5 +1,5 @@
 import type { TakenPayment } from '../shared/redis/queued-payment.ts'
-import type { HeldEntries } from './held-entries.ts'
+import type { EntriesInHand } from './in-hand.ts'
 import type { Lane, Lanes } from './lane.ts'
 import type { Latch } from './latch.ts'
 import type { SendOutcome } from './outcome.ts'
@@ -16,7 +16,7 @@ export type Sending = {
 
 export type SendingOptions = {
   lanes: Lanes
-  held: HeldEntries
+  inHand: EntriesInHand
   /** Opened when there is something to tell Redis. */
   latch: Latch
   /** Open outcomes stay open from then on. */
@@ -25,11 +25,11 @@ export type SendingOptions = {
 }
 
 /** Sends payments, and puts each where its outcome says: among the booked, refused or rejected ones of its lane. */
-export function createSending({ lanes, held, latch, stopping, nowMs }: SendingOptions): Sending {
+export function createSending({ lanes, inHand, latch, stopping, nowMs }: SendingOptions): Sending {
   const send = (payment: TakenPayment) => {
     const lane = lanes[payment.processor]
     const sentAtMs = nowMs()
-    held.hold(payment)
+    inHand.add(payment)
     lane.observed.sent(1, sentAtMs)
     lane.client.send(payment, payment.requestedAtMs, outcome => {
       lane.answered(outcome, sentAtMs, nowMs())
@@ -38,7 +38,7 @@ export function createSending({ lanes, held, latch, stopping, nowMs }: SendingOp
           lane.booked.push(payment)
           break
         case 'not-booked':
-          lane.refused.push(payment)
+          lane.notBooked.push(payment)
           break
         case 'rejected':
           lane.rejected.push({ payment, reason: outcome.reason })
@@ -49,20 +49,20 @@ export function createSending({ lanes, held, latch, stopping, nowMs }: SendingOp
           resolve(payment)
           return
       }
-      lane.observed.left(1)
+      lane.observed.finished(1)
       latch.open()
     })
   }
 
   const sendLast = (payment: TakenPayment) => {
     const lane = lanes[payment.processor]
-    held.hold(payment)
+    inHand.add(payment)
     lane.observed.adopted(1)
     void sendToLast(payment, lane.client, answeredAgain(lane), stopping).then(outcome => {
       if (outcome?.kind === 'rejected') lane.rejected.push({ payment, reason: outcome.reason })
-      else lane.observed.left(1)
+      else lane.observed.finished(1)
       if (outcome?.kind === 'booked') lane.booked.push(outcome.payment)
-      if (outcome?.kind === 'not-booked') lane.refused.push(payment)
+      if (outcome?.kind === 'not-booked') lane.notBooked.push(payment)
       latch.open()
     })
   }
@@ -72,7 +72,7 @@ export function createSending({ lanes, held, latch, stopping, nowMs }: SendingOp
     const lane = lanes[payment.processor]
     void resolveOutcome(payment, lane.client, answeredAgain(lane), stopping).then(booked => {
       if (booked) lane.booked.push(booked)
-      lane.observed.left(1)
+      lane.observed.finished(1)
       latch.open()
     })
   }
@@ -87,8 +87,8 @@ export function createSending({ lanes, held, latch, stopping, nowMs }: SendingOp
     adopt(payments) {
       for (const payment of payments) {
         // What we work on already, a second time: a worker took it over and then lost it to us again.
-        if (held.has(payment.entryId)) continue
-        held.hold(payment)
+        if (inHand.has(payment.entryId)) continue
+        inHand.add(payment)
         lanes[payment.processor].observed.adopted(1)
         resolve(payment)
       }

@@ -2,8 +2,8 @@ import { PROCESSOR_NAMES } from '../shared/payment.ts'
 import { replyErrorCode } from '../shared/redis/errors.ts'
 import type { BookedPayment } from '../shared/redis/queued-payment.ts'
 import type { Functions } from '../shared/redis/functions.ts'
-import { NEVER_MS } from './breaker.ts'
-import type { HeldEntries } from './held-entries.ts'
+import { NEVER_MS } from './time.ts'
+import type { EntriesInHand } from './in-hand.ts'
 import type { Lane, Lanes } from './lane.ts'
 import type { LoopLog } from './watching/loop-log.ts'
 
@@ -21,7 +21,7 @@ export type Settling = {
 export type SettlingOptions = {
   functions: Functions
   lanes: Lanes
-  held: HeldEntries
+  inHand: EntriesInHand
   loopLog: LoopLog
 }
 
@@ -30,7 +30,7 @@ export const SETTLE_MAX = 256
 /** How often what could not be counted is tried again. */
 const UNCOUNTABLE_TICK_MS = 5_000
 
-export function createSettling({ functions, lanes, held, loopLog }: SettlingOptions): Settling {
+export function createSettling({ functions, lanes, inHand, loopLog }: SettlingOptions): Settling {
   let triedUncountableAtMs = NEVER_MS
 
   const settle = async (lane: Lane, batch: BookedPayment[]): Promise<void> => {
@@ -52,7 +52,7 @@ export function createSettling({ functions, lanes, held, loopLog }: SettlingOpti
       loopLog.redisTrouble.begin(error)
       return
     }
-    for (const { entryId } of batch) held.settled(entryId)
+    for (const { entryId } of batch) inHand.settled(entryId)
   }
 
   return {

@@ -29,7 +29,7 @@ export function createTaking(options: TakingOptions): (take: Take) => Promise<vo
     if (payments.length > 0) backlog.tookAtMs = startedAtMs
     if (isProbe && payments.length > 0) lanes[processor].note({ kind: 'probe-sent' }, nowMs())
     for (const payment of payments) sending.send(payment)
-    // What was asked for only some payments does not know what else there is.
+    // A take that was restricted to some payments says nothing about the others.
     if (only === undefined && payments.length === 0 && more.kind === 'none') backlog.ranOut(more.newestEntryId)
   }
 }

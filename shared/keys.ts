@@ -8,8 +8,8 @@ export type Measure = (typeof MEASURES)[number]
 export const WORKER_GROUP = 'workers'
 
 /**
- * Stands in the consumer group for nobody: payments that were refused before anything was booked, free
- * for any worker and either processor.
+ * The consumer whose pending payments belong to no worker: refused before anything was booked, or never handed out.
+ * They are free for any worker and either processor.
  */
 export const HELD_CONSUMER = 'held'
 

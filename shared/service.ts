@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { describeVariables, problemsIn, readConfig, type ConfigOf, type Rule, type Variables } from './config.ts'
+import { describeVariables, problemsIn, readConfig, type ConfigOf, type Rule, type Variables } from './environment.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { beginLifecycle, showAlive, type Scope } from './lifecycle.ts'
 import { createLog, type Log } from './log.ts'

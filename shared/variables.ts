@@ -1,4 +1,4 @@
-import { httpOrigin, integer, oneOf, optionalAddress, optionalText, type Variable } from './config.ts'
+import { httpOrigin, integer, oneOf, optionalAddress, optionalText, type Variable } from './environment.ts'
 
 /** `redis://host:6379/0`, `rediss://…` for TLS, or `unix:/path/redis.sock`. */
 export const REDIS_URL: Variable<string> = {
@@ -70,7 +70,7 @@ export const ID_RETENTION_HOURS = integer('ID_RETENTION_HOURS', {
     'How long a correlationId is remembered at least, and twice as long at most. A change counts for what is accepted from then on; of several gateways the longest counts.'
 })
 
-/** Settings of version 0.1 that are none any more, and what stands in their place. */
+/** Variables of version 0.1 that were removed, and what replaces each. */
 const RETIRED_VARIABLES: Record<string, string> = {
   GATEWAY_NAME: 'NAME',
   WORKER_NAME: 'NAME',

@@ -1,7 +1,7 @@
 // What `npm start` takes from the environment: a few settings of its own, and whatever the services document.
-import { GATEWAY_RULES, GATEWAY_VARIABLES } from '../../gateway/config.ts'
-import { MONITOR_VARIABLES } from '../../health-monitor/config.ts'
-import { WORKER_VARIABLES } from '../../processor-worker/config.ts'
+import { GATEWAY_RULES, GATEWAY_VARIABLES } from '../../gateway/variables.ts'
+import { MONITOR_VARIABLES } from '../../health-monitor/variables.ts'
+import { WORKER_VARIABLES } from '../../processor-worker/variables.ts'
 import {
   ConfigError,
   describeVariables,
@@ -11,7 +11,7 @@ import {
   problemsIn,
   readConfig,
   type Variables
-} from '../../shared/config.ts'
+} from '../../shared/environment.ts'
 import { SERVICE_VARIABLES } from '../../shared/variables.ts'
 import type { Environment, Role } from './stack-options.ts'
 

@@ -6,7 +6,7 @@ import { begin, endConnection, type Replies } from './replies.ts'
 /** Answers one request, now or later. The request itself is gone after the call. */
 export type Handler = (res: HttpResponse, req: HttpRequest, replies: Replies) => void
 
-/** A WebSocket, made once, of how its server sends a message to all who subscribed to a topic. */
+/** Makes the behaviour of a WebSocket route; `publish` sends a message to every client that subscribed to a topic. */
 export type Socket = (publish: (topic: string, message: string) => void) => SocketBehavior
 type SocketBehavior = Omit<WebSocketBehavior<unknown>, 'upgrade'> & {
   /** Answers like a handler, or upgrades. */

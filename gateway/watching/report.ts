@@ -10,7 +10,7 @@ const SECOND_MS = 1_500
 const TEN_SECONDS_MS = 10_500
 
 /**
- * Makes a gateway's reports of its tally. To be called once a second: the figures of late are differences between
+ * Makes a gateway's reports of its tally. To be called once a second: recent figures are differences between
  * calls.
  */
 export function createGatewayReport(identity: { label: string; startedAtMs: number }, tally: Tally) {

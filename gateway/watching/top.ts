@@ -1,7 +1,7 @@
 // npm run top: the state of a running system in a terminal.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { ConfigError } from '../../shared/config.ts'
+import { ConfigError } from '../../shared/environment.ts'
 import { askForStatus, parseAddress, type Address } from './top/ask.ts'
 import { fitted } from './top/layout.ts'
 import { renderView } from './top/render.ts'

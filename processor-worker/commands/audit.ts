@@ -1,7 +1,7 @@
 // npm run audit: do our books equal the processors'?
 import { parseArgs } from 'node:util'
 import type { Redis } from 'ioredis'
-import { ConfigError, describeVariables, readConfig } from '../../shared/config.ts'
+import { ConfigError, describeVariables, readConfig } from '../../shared/environment.ts'
 import { createKeys, type Keys } from '../../shared/keys.ts'
 import { createLog } from '../../shared/log.ts'
 import { readBooks } from '../../shared/redis/books.ts'

@@ -1,6 +1,6 @@
 // npm run redrive: shows the payments that a processor refused for good, and puts them back into the queue.
 import { parseArgs } from 'node:util'
-import { describeVariables, readConfig } from '../../shared/config.ts'
+import { describeVariables, readConfig } from '../../shared/environment.ts'
 import { createKeys } from '../../shared/keys.ts'
 import { createLog } from '../../shared/log.ts'
 import { decimalFromCents } from '../../shared/money.ts'

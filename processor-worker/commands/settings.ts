@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { httpOrigin, optionalText } from '../../shared/config.ts'
+import { httpOrigin, optionalText } from '../../shared/environment.ts'
 import { ID_RETENTION_HOURS, REDIS_URL } from '../../shared/variables.ts'
 
 /** Operators' commands look at what `npm start` runs, unless the environment says otherwise. */

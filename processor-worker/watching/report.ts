@@ -8,7 +8,8 @@ import type {
   WorkerReport,
   TroubleReport
 } from '../../shared/watching/report.ts'
-import { breakerState, NEVER_MS, type Breaker, type BreakerLimits } from '../breaker.ts'
+import { breakerState, type Breaker, type BreakerLimits } from '../breaker.ts'
+import { NEVER_MS } from '../time.ts'
 import type { LaneTally, Tally } from '../tally.ts'
 
 /** What the loop has of one processor now. */
@@ -21,7 +22,7 @@ const SECOND_MS = 1_500
 const TEN_SECONDS_MS = 10_500
 
 /**
- * Makes a worker's reports of its tally. To be called once a second: the figures of late are differences between calls.
+ * Makes a worker's reports of its tally. To be called once a second: recent figures are differences between calls.
  */
 export function createWorkerReport(
   identity: { label: string; startedAtMs: number },

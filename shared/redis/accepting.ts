@@ -20,7 +20,7 @@ export type Whereabouts =
   /** Settled, but the record of where is gone. */
   | { status: 'settled'; cents: Cents }
 
-/** In at the front, and the question that a client may ask afterwards. */
+/** What gateways do for clients: accept payments, and find them again. */
 export function createAccepting(redis: Redis, keys: Keys, idRetentionHours: number) {
   const retentionMs = idRetentionHours * 3_600_000
   const acceptKeys = [keys.queue, keys.clock, keys.idPeriods, keys.idNodes]
@@ -45,20 +45,20 @@ export function createAccepting(redis: Redis, keys: Keys, idRetentionHours: numb
     async find(correlationId: string): Promise<Whereabouts | undefined> {
       const reply = list(await callFunction(redis, 'find', findKeys, [digitsOf(correlationId)]))
       if (reply.length === 0) return undefined
-      const [idRecord, attemptRecord, isQueued] = reply
-      return whereaboutsOf(text(idRecord), text(attemptRecord), wholeNumber(isQueued) === 1)
+      const [idRecord, attemptRecord, isUnsettled] = reply
+      return whereaboutsOf(text(idRecord), text(attemptRecord), wholeNumber(isUnsettled) === 1)
     }
   }
 }
 
 /** @param attemptRecord '' for none */
-function whereaboutsOf(idRecord: string, attemptRecord: string, isQueued: boolean): Whereabouts {
+function whereaboutsOf(idRecord: string, attemptRecord: string, isUnsettled: boolean): Whereabouts {
   const parsed = parseIdRecord(idRecord)
   const { cents } = parsed
   if (parsed.state === 'settled')
     return { status: 'settled', cents, processor: parsed.processor, requestedAtMs: parsed.requestedAtMs }
   if (parsed.state === 'dead-letter') return { status: 'dead-letter', cents }
-  if (!isQueued) return { status: 'settled', cents }
+  if (!isUnsettled) return { status: 'settled', cents }
   if (attemptRecord === '') return { status: 'queued', cents }
   const { processor, requestedAtMs } = attemptOf(attemptRecord)
   return { status: 'in-flight', cents, processor, requestedAtMs }

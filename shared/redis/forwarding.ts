@@ -20,16 +20,17 @@ export function createForwarding(redis: Redis, keys: Keys) {
     /**
      * Takes up to `countMax` payments for one processor and records that choice.
      *
-     * @param only.acceptedAgoMs only payments accepted at least so long ago; undefined for any
+     * @param only.minAgeMs only payments accepted at least so long ago; undefined for any
      * @param only.leaveCount only as long as more than so many wait
-     * @returns whether there may be more to take: if not, whatever comes after `newestEntryId` is new; how many payments
+     * @returns whether there may be more to take: if not, whatever comes after `newestEntryId` is new; how many
+     *   payments
      * wait afterwards, free for either processor; and which entries were no payments, and are dead letters now
      */
     async take(
       worker: string,
       choice: Choice,
       countMax: number,
-      only: { acceptedAgoMs?: number; leaveCount?: number } = {}
+      only: { minAgeMs?: number; leaveCount?: number } = {}
     ): Promise<{
       payments: TakenPayment[]
       more: { kind: 'maybe' } | { kind: 'none'; newestEntryId: string }
@@ -37,7 +38,7 @@ export function createForwarding(redis: Redis, keys: Keys) {
       malformed: MalformedEntry[]
     }> {
       const record = newRecord(worker, choice, false)
-      const args = [WORKER_GROUP, worker, record, countMax, only.acceptedAgoMs ?? '', only.leaveCount ?? 0]
+      const args = [WORKER_GROUP, worker, record, countMax, only.minAgeMs ?? '', only.leaveCount ?? 0]
       const callKeys = [keys.queue, keys.inFlight, keys.deadLetters, keys.clock]
       const [newest, waiting, malformed, ...flat] = list(await callFunction(redis, 'take', callKeys, args))
       const payments: TakenPayment[] = []

@@ -23,15 +23,15 @@ export const LUA_FILES = [
   'release',
   'reclaim',
   'workers',
-  'refused',
+  'rejected',
   'dead-letters',
   'sum',
   'purge',
   'lease',
   'report',
   'observe',
-  'weigh',
-  'register'
+  'memory',
+  'register-functions'
 ].map(name => `${name}.lua`)
 
 /** What both sides spell alike; in Lua it stands between two @. */

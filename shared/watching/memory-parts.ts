@@ -4,7 +4,7 @@
  */
 export type MemoryParts = { queueBytes: number; idsBytes: number; totalsBytes: number }
 
-/** What `weigh` found, in shared/redis/lua/weigh.lua. */
+/** What `weigh` found, in shared/redis/lua/memory.lua. */
 export type Weighed = {
   queueBytes: number
   keyCount: number

@@ -1,6 +1,6 @@
 /**
- * Counters only grow; what happened of late is the difference between two copies of them, so that counting itself costs
- * one addition.
+ * Counters only grow; what happened recently is the difference between two copies of them, so that counting itself
+ * costs one addition.
  */
 export type Counts<K extends string> = Record<K, number>
 

@@ -18,7 +18,7 @@ type AnyReport = {
 }
 
 export type ProcessFigures = {
-  /** How late the event loop was at worst but for 1 %, since the last report. */
+  /** 99th percentile of how late the event loop was since the last report, in ms. */
   eventLoopLagMs: number
   residentBytes: number
   /** Share of the CPU quota's periods in which it was used up, over the last ten seconds; null without a quota. */

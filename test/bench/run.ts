@@ -35,7 +35,8 @@ settle         from the 202 until GET /payments/{id} says settled; a sample of 5
 µs of CPU      the operating system's count for each service, from the begin of the time until all is settled, for each payment settled
 MB of memory   anonymous pages of processes, or what the kernel counts of a container less its cached files; at most at a time
 
---compare takes the lines of FILE that were made the same way, all as "before". A change counts when no run before and no run after
+--compare takes the lines of FILE that were made the same way, all as "before". A change counts when no run before and
+--no run after
 overlap and the medians differ by at least 3 % (settled/s), 5 % (µs), 10 % (memory) or 30 % (p99s); with fewer than 3 runs on
 either side, whose spread nobody knows, by three times that.
 

@@ -57,7 +57,8 @@ describe('Redis', { timeout: STUCK_AFTER_MS }, () => {
     const { url } = stack
     const id = createRandom(1, 'frozen').uuid()
     await traffic.burst(50, 50)
-    // A gateway's own question after Redis, for a check by HAProxy, may be what finds out, so the time counts from here.
+    // A gateway's own question after Redis, for a check by HAProxy, may be what finds out, so the time counts from
+    // here.
     const frozenAtMs = performance.now()
     stack.part('redis').kill('SIGSTOP')
     await assertUnavailable(await post(scene, id), /may have been kept/)

@@ -1,4 +1,5 @@
-// Where a fault test plays: a whole stack, clients that keep account of what they sent, and what there is to see of both.
+// Where a fault test plays: a whole stack, clients that keep account of what they sent, and what there is to see of
+// both.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import type { StatusBody } from '../../gateway/watching/status/render.ts'
@@ -15,8 +16,8 @@ export type Scene = FaultStack & {
   traffic: Traffic
   untilSettled: () => Promise<void>
   /**
-   * Whatever the clients sent is settled and stands where it has to, by our books and by the processors', and no process
-   * has ended that nobody killed. Returns the bookings.
+   * Whatever the clients sent is settled and stands where it has to, by our books and by the processors', and no
+   * process has ended that nobody killed. Returns the bookings.
    */
   assertAddsUp: (deadLettersMax?: number) => Promise<Booking[]>
   /** What GET /status tells. */

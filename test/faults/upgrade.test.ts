@@ -23,7 +23,7 @@ async function anotherVersion(own: Own): Promise<string> {
     await cp(join(REPOSITORY, name), join(copy, name), { recursive: true })
   }
   await symlink(join(REPOSITORY, 'node_modules'), join(copy, 'node_modules'))
-  await appendFile(join(copy, 'shared/redis/lua/register.lua'), '\n-- Another version.\n')
+  await appendFile(join(copy, 'shared/redis/lua/register-functions.lua'), '\n-- Another version.\n')
   return copy
 }
 

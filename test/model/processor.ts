@@ -20,9 +20,9 @@ export type Request = { correlationId: string } & (
 /** An answer that its client has not heard yet. */
 export type OpenAnswer = { text: string; hear: () => void }
 
-/** Refusals that are about the payment itself. */
+/** Returning that are about the payment itself. */
 export const REJECTIONS = [400, 413, 415]
-/** Refusals that are not. */
+/** Returning that are not. */
 export const REFUSALS = [500, 429, 404, 401, 403, 408]
 /** What a proxy says that gave up waiting: the request may go on behind it. */
 export const PROXY_GAVE_UP = [502, 504, 503]

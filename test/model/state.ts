@@ -77,8 +77,8 @@ function pairs(flat: readonly string[]): [string, string][] {
 }
 
 /**
- * The time that decides, as shared/redis/lua/clock.lua promises it: never less than a heartbeat saw, and no faster than the clock
- * while that is behind.
+ * The time that decides, as shared/redis/lua/clock.lua promises it: never less than a heartbeat saw, and no faster than
+ * the clock while that is behind.
  */
 export function decidingMs({ seenMs, clockMs: wasMs }: State, clockMs: number): number {
   return clockMs >= seenMs ? clockMs : seenMs + Math.max(0, Math.min(clockMs - wasMs, 600_000))

@@ -96,7 +96,7 @@ const carryOutLate: Act = async (world, first, second) => {
 
 const takeOf = (choice: number): ModelTake[] => {
   const processor: ProcessorName = choice % 3 === 0 ? 'fallback' : 'default'
-  const only = pick([{}, {}, {}, { acceptedAgoMs: 1_000 }, { leaveCount: 1 }], choice >> 4) ?? {}
+  const only = pick([{}, {}, {}, { minAgeMs: 1_000 }, { leaveCount: 1 }], choice >> 4) ?? {}
   return choice % 4 === 3 ? [] : [{ processor, countMax: 1 + ((choice >> 8) % 3), only }]
 }
 

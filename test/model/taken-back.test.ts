@@ -72,7 +72,7 @@ const TAKEN_BACK: { name: string; patches: Patch[]; says: RegExp; seed?: number 
   {
     name: 'a payment is buried only after both processors refused it for good',
     patches: [
-      { file: `${LUA}/refused.lua`, from: ' or not is_last(record) then return 0', to: ' then return 0' },
+      { file: `${LUA}/rejected.lua`, from: ' or not is_last(record) then return 0', to: ' then return 0' },
       {
         file: 'shared/redis/attempt-record.ts',
         from: 'return parseAttempt(record)?.isLast === true',

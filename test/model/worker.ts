@@ -1,14 +1,14 @@
-// A worker, step by step: what exchange.ts, sending.ts and resolver.ts of processor-worker/ do with payments, with every
-// wait in the hands of the test.
+// A worker, step by step: what exchange.ts, sending.ts and resolver.ts of processor-worker/ do with payments, with
+// every wait in the hands of the test.
 // What is pure there, and all that speaks to Redis, is the real code.
 import { isLast, type Choice } from '../../shared/redis/attempt-record.ts'
 import type { BookedPayment, TakenPayment } from '../../shared/redis/queued-payment.ts'
 import type { Functions } from '../../shared/redis/functions.ts'
 import { centsFromDecimal } from '../../shared/money.ts'
 import { otherThan, PROCESSOR_NAMES, type ProcessorName } from '../../shared/payment.ts'
-import { HeldEntries } from '../../processor-worker/held-entries.ts'
+import { EntriesInHand } from '../../processor-worker/in-hand.ts'
 import type { SendOutcome } from '../../processor-worker/outcome.ts'
-import { recover } from '../../processor-worker/recovery.ts'
+import { beatAndTakeOver } from '../../processor-worker/takeover.ts'
 import type { TotalsRetention } from '../../processor-worker/totals-retention.ts'
 import { createLog } from '../../shared/log.ts'
 import type { Connection } from './connection.ts'
@@ -29,7 +29,7 @@ export type WorkerOptions = {
 export type ModelTake = {
   processor: ProcessorName
   countMax: number
-  only: { acceptedAgoMs?: number; leaveCount?: number }
+  only: { minAgeMs?: number; leaveCount?: number }
 }
 
 type Rejected = { payment: TakenPayment; reason: string }
@@ -47,7 +47,7 @@ export class ModelWorker {
   hasLeft = false
   readonly #options: WorkerOptions
   readonly #lanes: Record<ProcessorName, Lane> = { default: newLane(), fallback: newLane() }
-  readonly #held = new HeldEntries()
+  readonly #inHand = new EntriesInHand()
   #openCount = 0
 
   constructor(options: WorkerOptions) {
@@ -78,7 +78,7 @@ export class ModelWorker {
       const lane = this.#lanes[processor]
       if (lane.booked.length > 0) calls.push(this.#settle(processor, lane.booked.splice(0)))
       if (lane.refused.length > 0) calls.push(this.#release(lane, lane.refused.splice(0)))
-      if (this.isStopping) lane.refused.push(...takeBack(lane))
+      if (this.isStopping) lane.refused.push(...freeRejected(lane))
       const next = lane.rejected.filter(({ payment }) => maySendOn || isLast(payment))
       lane.rejected = lane.rejected.filter(rejected => !next.includes(rejected))
       for (const rejected of next) calls.push(this.#reject(lane, rejected))
@@ -102,13 +102,13 @@ export class ModelWorker {
     this.isBeating = true
     const { functions, retention, deadAfterMs } = this.#options
     const loop = {
-      holds: (entryId: string) => this.#held.has(entryId),
+      hasInHand: (entryId: string) => this.#inHand.has(entryId),
       adopt: this.#adopt,
       onWorkerCount: () => undefined,
       onMalformed: () => undefined
     }
     const beat = async () => {
-      const nowMs = await recover({ name: this.name, functions, loop, deadAfterMs, log })
+      const nowMs = await beatAndTakeOver({ name: this.name, functions, loop, deadAfterMs, log })
       if (sweeps) await retention.sweep(nowMs)
     }
     void beat()
@@ -127,8 +127,8 @@ export class ModelWorker {
 
   readonly #adopt = (payments: readonly TakenPayment[]) => {
     for (const payment of payments) {
-      if (this.#held.has(payment.entryId)) continue
-      this.#held.hold(payment)
+      if (this.#inHand.has(payment.entryId)) continue
+      this.#inHand.add(payment)
       void this.#resolve(payment)
     }
   }
@@ -141,7 +141,7 @@ export class ModelWorker {
 
   async #send(payment: TakenPayment): Promise<void> {
     const lane = this.#lanes[payment.processor]
-    this.#held.hold(payment)
+    this.#inHand.add(payment)
     this.#openCount += 1
     let outcome = await this.#attempt(payment)
     // What the other processor has refused for good is sent here until it gets an answer.
@@ -193,7 +193,7 @@ export class ModelWorker {
       this.#lanes[processor].booked.unshift(...batch)
       throw error
     }
-    for (const { entryId } of batch) this.#held.settled(entryId)
+    for (const { entryId } of batch) this.#inHand.settled(entryId)
   }
 
   async #release(lane: Lane, batch: TakenPayment[]): Promise<void> {
@@ -203,7 +203,7 @@ export class ModelWorker {
       lane.refused.unshift(...batch)
       throw error
     }
-    for (const payment of batch) this.#held.letGo(payment)
+    for (const payment of batch) this.#inHand.letGo(payment)
   }
 
   async #reject(lane: Lane, rejected: Rejected): Promise<void> {
@@ -220,7 +220,7 @@ export class ModelWorker {
       lane.rejected.push(rejected)
       throw error
     }
-    this.#held.letGo(payment)
+    this.#inHand.letGo(payment)
   }
 }
 
@@ -229,7 +229,7 @@ function newLane(): Lane {
 }
 
 /** What the other processor was not asked for. */
-function takeBack(lane: Lane): TakenPayment[] {
+function freeRejected(lane: Lane): TakenPayment[] {
   const notAsked = lane.rejected.filter(({ payment }) => !isLast(payment)).map(({ payment }) => payment)
   lane.rejected = lane.rejected.filter(({ payment }) => isLast(payment))
   return notAsked

@@ -147,7 +147,8 @@ test("the summary has the form of the contract and equals the processors' own, o
     assert.deepEqual(all[name], await ofProcessor(name))
   }
 
-  // Both ends are inclusive to the millisecond: on, just before or just after a payment's own time are where mistakes are.
+  // Both ends are inclusive to the millisecond: on, just before or just after a payment's own time are where mistakes
+  // are.
   const bound = () => new Date(required(timesMs[randomInt(timesMs.length)]) + randomInt(3) - 1).toISOString()
   for (let range = 0; range < 300; range++) {
     const [from = '', to = ''] = [bound(), bound()].sort()

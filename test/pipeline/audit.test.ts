@@ -1,6 +1,6 @@
-// Goal: the audit objects to books that differ and to nothing else, and leaves its result for the status. A payment with
-// an open outcome does not keep it from all the others, however long it stays open: all is compared up to now but what
-// is in flight, which is looked at one by one, and told. What could not be compared is never called equal.
+// Goal: the audit objects to books that differ and to nothing else, and leaves its result for the status. A payment
+// with an open outcome does not keep it from all the others, however long it stays open: all is compared up to now but
+// what is in flight, which is looked at one by one, and told. What could not be compared is never called equal.
 // Method: the audit as a process, against a whole stack whose books are broken by hand and whose worker waits for
 // answers that never come. Where things change while it compares, it asks default through a front that changes them at
 // that moment.

@@ -61,8 +61,8 @@ test('take leaves payments that were accepted too late', async () => {
   const entryIds = [`${nowMs - 60_000}-0`, `${nowMs - 40_000}-0`, `${nowMs - 40_000}-1`, `${nowMs - 20_000}-0`]
   for (const entryId of entryIds)
     await redis.xadd(keys.queue, entryId, 'correlationId', newPayment().correlationId, 'cents', '100')
-  const taken = async (acceptedAgoMs: number, countMax: number) =>
-    entryIdsOf((await functions.take('worker', AT_FALLBACK, countMax, { acceptedAgoMs })).payments)
+  const taken = async (minAgeMs: number, countMax: number) =>
+    entryIdsOf((await functions.take('worker', AT_FALLBACK, countMax, { minAgeMs })).payments)
   assert.deepEqual(await taken(90_000, 10), [])
   assert.deepEqual(await taken(30_000, 2), entryIds.slice(0, 2))
   assert.deepEqual(await taken(30_000, 10), [entryIds[2]])

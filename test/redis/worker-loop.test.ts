@@ -6,12 +6,12 @@ import { setImmediate } from 'node:timers/promises'
 import type { Keys } from '../../shared/keys.ts'
 import { createLog } from '../../shared/log.ts'
 import type { Functions } from '../../shared/redis/functions.ts'
-import type { ProcessorClient } from '../../processor-worker/client.ts'
-import { createWorkerLoop, type WorkerLoop } from '../../processor-worker/loop.ts'
+import type { ProcessorClient } from '../../processor-worker/processor-client.ts'
+import { startWorkerLoop, type WorkerLoop } from '../../processor-worker/loop.ts'
 import type { SendOutcome } from '../../processor-worker/outcome.ts'
 import { ROUTING_VARIABLES, routingParametersOf } from '../../processor-worker/routing-parameters.ts'
 import { createTally } from '../../processor-worker/tally.ts'
-import { readConfig } from '../../shared/config.ts'
+import { readConfig } from '../../shared/environment.ts'
 import { eventually, PATIENCE_MS } from '../support/eventually.ts'
 import { newPayment, required } from '../support/payments.ts'
 import { startTestRedis } from '../support/redis.ts'
@@ -39,7 +39,7 @@ function startLoop(t: TestContext, functions: Functions) {
     connectionCount: () => 0,
     close: () => Promise.resolve()
   }
-  const loop: WorkerLoop = createWorkerLoop({
+  const loop: WorkerLoop = startWorkerLoop({
     name: 'me',
     functions,
     clients: { default: client, fallback: client },
@@ -109,7 +109,7 @@ test('a payment that was refused after a successor took it over stays with its p
   loop.adopt((await functions.reclaim('me', [entryId])).payments)
 
   first.answer({ kind: 'not-booked', reason: 'status 500' })
-  await eventually('we let go of it', PATIENCE_MS, () => !loop.holds(entryId))
+  await eventually('we let go of it', PATIENCE_MS, () => !loop.hasInHand(entryId))
   assert.match(required(await redis.hget(keys.inFlight, entryId)), /^default .* unresolved$/)
 
   // The heartbeat finds it pending for us and unheard of.
@@ -143,7 +143,7 @@ test('a payment that we have taken again is held, although the reply to its rele
   const entryId = required((await functions.pending('me', 1))[0])
   await eventually('the release is repeated', PATIENCE_MS, () => releaseCount === 2)
   await setImmediate()
-  assert(loop.holds(entryId), 'an attempt is under way')
+  assert(loop.hasInHand(entryId), 'an attempt is under way')
   second.answer({ kind: 'booked' })
   await settledOnce(functions, keys)
 })

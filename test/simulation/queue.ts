@@ -66,7 +66,7 @@ export class WaitingQueue {
 
   /** As `take`, in shared/redis/lua/take.lua. */
   take(countMax: number, only?: Restriction): Range[] {
-    const acceptedUntilMs = only && 'acceptedAgoMs' in only ? this.#nowMs - only.acceptedAgoMs : Infinity
+    const acceptedUntilMs = only && 'minAgeMs' in only ? this.#nowMs - only.minAgeMs : Infinity
     const leaveCount = only && 'leaveCount' in only ? only.leaveCount : 0
     let wanted = Math.min(countMax, this.count - leaveCount)
     const taken: Range[] = []

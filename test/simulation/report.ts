@@ -3,7 +3,7 @@ import {
   routingParametersOf,
   type RoutingParameters
 } from '../../processor-worker/routing-parameters.ts'
-import { readConfig } from '../../shared/config.ts'
+import { readConfig } from '../../shared/environment.ts'
 import type { Schedule } from '../support/contest/schedule.ts'
 import { POLICIES } from './policies.ts'
 import { simulate, type Sample } from './simulate.ts'

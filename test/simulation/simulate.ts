@@ -113,7 +113,7 @@ export function simulate(schedule: Schedule, options: SimulationOptions): RunRes
     if (known === undefined) return
     health[name] = known
     const word = preferredOf(health)
-    for (const worker of workers) worker.onPublished(word === preferred ? undefined : word, health, nowMs)
+    for (const worker of workers) worker.onPreferred(word === preferred ? undefined : word, health, nowMs)
     preferred = word
   }
   const look = () => {

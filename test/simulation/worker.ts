@@ -1,8 +1,10 @@
 import type { Health } from '../../shared/health.ts'
 import { PROCESSOR_NAMES, type PreferredProcessor, type ProcessorName } from '../../shared/payment.ts'
-import { WORKER_VARIABLES } from '../../processor-worker/config.ts'
-import { eventsOf, Observed } from '../../processor-worker/observed.ts'
-import { breakerLimitsOf, type RoutingFacts, type Take } from '../../processor-worker/routing.ts'
+import { WORKER_VARIABLES } from '../../processor-worker/variables.ts'
+import { Observed } from '../../processor-worker/observed.ts'
+import { eventsOf } from '../../processor-worker/preferred.ts'
+import type { RoutingFacts, Take } from '../../processor-worker/routing.ts'
+import { breakerLimitsOf } from '../../processor-worker/routing-parameters.ts'
 import type { RoutingParameters } from '../../processor-worker/routing-parameters.ts'
 import type { Batch } from './processor.ts'
 import { countOf, type WaitingQueue } from './queue.ts'
@@ -50,7 +52,7 @@ export class SimulatedWorker {
   }
 
   /** The health monitor's word; undefined when it is the same as before. */
-  onPublished(
+  onPreferred(
     preferred: PreferredProcessor | undefined,
     health: Record<ProcessorName, Health | undefined>,
     nowMs: number
@@ -64,7 +66,7 @@ export class SimulatedWorker {
     const { processor, batch, isBooked } = answered
     const count = countOf(batch.ranges)
     this.lanes[processor].answered(count, batch.sentAtMs, isBooked, nowMs)
-    this.lanes[processor].left(count)
+    this.lanes[processor].finished(count)
     this.#answered.push(answered)
     return Math.max(nowMs, this.#exchangedAtMs + EXCHANGE_MS)
   }

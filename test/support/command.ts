@@ -2,7 +2,7 @@
 import { realpathSync } from 'node:fs'
 import { relative } from 'node:path'
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
-import { ConfigError } from '../../shared/config.ts'
+import { ConfigError } from '../../shared/environment.ts'
 
 /** The run could not take place, because of an argument, a file, a missing tool or the like. */
 export class CannotRunError extends Error {

@@ -19,7 +19,7 @@ const OPEN = after([failure(3)])
 
 test('opens at the third failure in a row, not at the third in all', () => {
   assert.equal(after([failure(), failure()]).state, 'closed')
-  assert.deepEqual(OPEN, { state: 'open', sinceMs: NOW_MS, probedAtMs: NOW_MS, refusedSentAtMs: NOW_MS - 5 })
+  assert.deepEqual(OPEN, { state: 'open', sinceMs: NOW_MS, probedAtMs: NOW_MS, failedSentAtMs: NOW_MS - 5 })
   assert.deepEqual(after([failure(), failure(), failure()]), OPEN)
   assert.equal(after([failure(), failure(), SUCCESS, failure(), failure()]).state, 'closed')
 })
@@ -35,7 +35,7 @@ test('any success closes it, and any failure only tells how new the bad news is'
   const closed = { state: 'closed', failureCount: 0, sinceMs: NOW_MS + 7, succeededAtMs: NOW_MS + 7 }
   assert.deepEqual(after([SUCCESS], OPEN, NOW_MS + 7), closed)
   assert.deepEqual(after([failure(1, NOW_MS - 50)], OPEN, NOW_MS + 7), OPEN)
-  assert.deepEqual(after([failure(1, NOW_MS + 3)], OPEN, NOW_MS + 7), { ...OPEN, refusedSentAtMs: NOW_MS + 3 })
+  assert.deepEqual(after([failure(1, NOW_MS + 3)], OPEN, NOW_MS + 7), { ...OPEN, failedSentAtMs: NOW_MS + 3 })
 })
 
 test('the published health opens it unless it has seen better itself, or makes a probe due, but never closes it', () => {

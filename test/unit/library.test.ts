@@ -19,7 +19,7 @@ describe('the Lua files', () => {
   })
   it('register each function that has a header', () => {
     const described = [...all.matchAll(/^--\[\[ (\w+): /gm)].map(([, name]) => name)
-    const registered = [...read('register.lua').matchAll(/^ {2}\{ '(\w+)', (\w+),/gm)]
+    const registered = [...read('register-functions.lua').matchAll(/^ {2}\{ '(\w+)', (\w+),/gm)]
     assert(described.length > 20)
     assert.deepEqual(registered.map(([, name]) => name).sort(), described.sort())
     for (const [, name, callback] of registered) assert.equal(callback, name)

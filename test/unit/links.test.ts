@@ -62,7 +62,7 @@ describe('the documents', () => {
   })
 
   it('do not send readers to sections of the README that were moved', () => {
-    for (const page of [...PAGES, 'compose/docker-compose.yml', 'shared/config.ts'])
+    for (const page of [...PAGES, 'compose/docker-compose.yml', 'shared/environment.ts'])
       assert(!/README(\.md)?(#|, ")/.test(read(page)), page)
   })
 })

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { GATEWAY_VARIABLES } from '../../gateway/config.ts'
+import { GATEWAY_VARIABLES } from '../../gateway/variables.ts'
 import {
   CENTS_MAX,
   centsFromDecimal,

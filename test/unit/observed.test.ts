@@ -24,7 +24,7 @@ function latencyAfter(stretches: [lastsMs: number, answersAfterMs: number][], ob
       for (let first = awaited[0]; first !== undefined && first.answerAtMs <= nowMs; first = awaited[0]) {
         awaited.shift()
         observed.answered(1, first.sentAtMs, true, nowMs)
-        observed.left(1)
+        observed.finished(1)
       }
       latencyMs = latencyAt(observed, nowMs)
     }

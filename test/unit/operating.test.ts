@@ -6,12 +6,12 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { GATEWAY_VARIABLES } from '../../gateway/config.ts'
-import { MONITOR_VARIABLES } from '../../health-monitor/config.ts'
+import { GATEWAY_VARIABLES } from '../../gateway/variables.ts'
+import { MONITOR_VARIABLES } from '../../health-monitor/variables.ts'
 import { AUDIT_VARIABLES } from '../../processor-worker/commands/settings.ts'
-import { WORKER_VARIABLES } from '../../processor-worker/config.ts'
+import { WORKER_VARIABLES } from '../../processor-worker/variables.ts'
 import { createKeys } from '../../shared/keys.ts'
-import type { Variables } from '../../shared/config.ts'
+import type { Variables } from '../../shared/environment.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')

@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { CLOSED, type Breaker } from '../../processor-worker/breaker.ts'
 import { chooseTakes, type ProcessorFacts, type RoutingFacts } from '../../processor-worker/routing.ts'
 import { ROUTING_VARIABLES, routingParametersOf } from '../../processor-worker/routing-parameters.ts'
-import { readConfig } from '../../shared/config.ts'
+import { readConfig } from '../../shared/environment.ts'
 
 const PARAMETERS = {
   ...routingParametersOf(readConfig(ROUTING_VARIABLES, {})),
@@ -19,15 +19,15 @@ const PARAMETERS = {
   takePerSecondMax: 50_000
 }
 const NOW_MS = 1_000_000
-const opened = (sinceMs: number, probedAtMs = sinceMs, refusedSentAtMs = sinceMs): Breaker => ({
+const opened = (sinceMs: number, probedAtMs = sinceMs, failedSentAtMs = sinceMs): Breaker => ({
   state: 'open',
   sinceMs,
   probedAtMs,
-  refusedSentAtMs
+  failedSentAtMs
 })
 const OPEN = opened(NOW_MS - 99)
 const DUE = opened(NOW_MS - 100)
-const AGED = { acceptedAgoMs: 10_000 }
+const AGED = { minAgeMs: 10_000 }
 
 type Given = Partial<Pick<RoutingFacts, 'tookAtMs' | 'waitingCount' | 'workerCount'>> &
   Record<'default' | 'fallback', Partial<ProcessorFacts>>
@@ -69,7 +69,7 @@ test('once default has failed for as long as payments wait for it, they wait for
     return chooseTakes(facts, { ...PARAMETERS, ...changed })[0]?.only
   }
   assert.deepEqual(until(9_999), AGED)
-  assert.deepEqual(until(10_000), { acceptedAgoMs: 4_000 })
+  assert.deepEqual(until(10_000), { minAgeMs: 4_000 })
   // Never for more.
   assert.deepEqual(until(10_000, { fallbackWaitMs: 20_000 }), AGED)
 })
@@ -124,7 +124,7 @@ const breaker = fc.oneof(
     sinceMs: ms,
     succeededAtMs: ms
   }),
-  fc.record({ state: fc.constant('open' as const), sinceMs: ms, probedAtMs: ms, refusedSentAtMs: ms })
+  fc.record({ state: fc.constant('open' as const), sinceMs: ms, probedAtMs: ms, failedSentAtMs: ms })
 )
 const processor = fc.record({
   breaker,
@@ -178,7 +178,7 @@ test('the longer payments may wait, the fewer fallback may get', () => {
     const take = chooseTakes(facts, { ...PARAMETERS, ...changed }).find(each => each.processor === 'fallback')
     if (take?.only === undefined) return take?.countMax ?? 0
     const { only } = take
-    const allowed = 'leaveCount' in only ? 1_000 - only.leaveCount : 1_000 - Math.ceil(only.acceptedAgoMs / 50)
+    const allowed = 'leaveCount' in only ? 1_000 - only.leaveCount : 1_000 - Math.ceil(only.minAgeMs / 50)
     return Math.min(take.countMax, Math.max(0, allowed))
   }
   const wait = fc.integer({ min: 0, max: 60_000 })

@@ -122,7 +122,7 @@ describe('the model', () => {
     const queue = new WaitingQueue(Float64Array.from({ length: 10 }, (_, index) => index * 100))
     queue.advance(600)
     assert.deepEqual(queue.take(2), [{ from: 0, to: 2 }])
-    assert.deepEqual(queue.take(10, { acceptedAgoMs: 250 }), [{ from: 2, to: 4 }])
+    assert.deepEqual(queue.take(10, { minAgeMs: 250 }), [{ from: 2, to: 4 }])
     queue.release([{ from: 3, to: 4 }])
     queue.release([{ from: 0, to: 2 }])
     assert.deepEqual([queue.count, queue.oldest], [6, 0])

@@ -7,7 +7,8 @@
         F full. Only A changed anything.
   Error PERIOD: nothing changed. The caller begins a period and calls again.
 
-  Invariant: an id is looked for in every period that is remembered, whoever began it and for how long.
+  Invariant: an id is looked for in all remembered periods, also in those that another gateway began with another
+  retention.
 
   Without the flag allow-oom, a Redis that is full refuses the whole call before it starts.
 ]]

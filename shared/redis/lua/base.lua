@@ -8,10 +8,12 @@ rolls nothing back.
 
 The life of a payment, as Redis sees it:
 
-  queued     an entry of the queue stream that the worker group has not read yet
+  queued     an entry of the queue stream that the worker group has not read yet; the stream itself also has what is in
+             flight or held, until it is settled
   in flight  pending in the group, with a record in the in-flight hash that says to which one processor it may be sent;
              attempts.lua has its form
-  held       pending for the consumer HELD, without a record: refused, stored nowhere, free for either processor
+  held       pending for the consumer HELD, without a record: refused or never handed out, stored nowhere, free for
+             either processor
   settled    neither in the stream nor pending, counted in the totals
 ]]
 

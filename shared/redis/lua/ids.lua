@@ -99,7 +99,7 @@ local function remember(nodes, periods_key, period, digits, record)
   end
 end
 
--- The records of an id until its payment is settled; settle is given the one from then on.
+-- The record of an id until its payment is settled. The one from then on comes from the caller of settle.
 local function unsettled_id(cents, entry_id)
   return cents .. ' ' .. entry_id
 end

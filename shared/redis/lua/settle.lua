@@ -1,8 +1,8 @@
---[[ settle: counts payments that one processor has booked, and forgets them. All of them or none.
+--[[ settle: counts payments that one processor has booked, and removes them from the queue. All of them or none.
 
   KEYS  1 queue stream   2 in-flight hash   3 id periods hash   4 what the names of the ids' nodes begin with
         5 since when the totals are exact   then hashes of the totals
-  ARGV  1 consumer group   2 processor   3 since when the totals are exact, as the caller knows it; '' for ever
+  ARGV  1 consumer group   2 processor   3 what the caller believes KEYS 5 to hold; '' for nothing
         4 number of payments
         then for each payment: entry id, digits of its id, what to remember of it: "<cents> <d or f><requestedAt in ms>"
         then increments of the totals: index of the hash in KEYS, field, by how much

@@ -48,7 +48,7 @@ local function take(keys, args)
 
   local missing = wanted - found
   if missing > 0 and last ~= '+' then
-    -- XREADGROUP knows no upper end: count first. Only payments that outwaited a trouble come this way.
+    -- XREADGROUP knows no upper end: count first. Only payments that have waited for long come this way.
     for _, info in ipairs(redis.call('XINFO', 'GROUPS', queue)) do
       if info[2] == group then
         missing = #redis.call('XRANGE', queue, '(' .. info[8], last, 'COUNT', missing)

@@ -13,7 +13,7 @@ export function addProcessMetrics(metrics: Metrics, watch: ProcessWatch, started
   ])
   metrics.gauge(
     'nodejs_eventloop_lag_p99_seconds',
-    'How late the event loop was at worst but for 1 %, over about a second.',
+    '99th percentile of how late the event loop was, over about a second.',
     [],
     () => [[{}, watch.latest().eventLoopLagMs / 1_000]]
   )

@@ -1,6 +1,6 @@
 import { lstatSync, unlinkSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
-import type { Address } from '../../config.ts'
+import type { Address } from '../../environment.ts'
 import type { Log } from '../../log.ts'
 import type { Metrics } from './metrics.ts'
 

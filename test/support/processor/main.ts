@@ -8,7 +8,7 @@ import {
   optionalText,
   readConfig,
   type Variable
-} from '../../../shared/config.ts'
+} from '../../../shared/environment.ts'
 import { startServer } from './server.ts'
 
 /** A share with up to four decimals, as hundredths of a percent. */

@@ -43,7 +43,7 @@ const OF_PROCESSOR = {
   verdict: ({ verdict }) => VERDICTS[verdict],
   health: ({ health }) =>
     health === null
-      ? 'nothing heard of late'
+      ? 'no recent poll'
       : `${health.failing ? '✕ failing' : '✓ healthy'}, min ${count(health.minResponseTimeMs)} ms, ${duration(health.ageSeconds)} ago`,
   breakers: ({ breakers }) =>
     breakers.length === 0

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createLog } from '../../shared/log.ts'
 import type { Functions } from '../../shared/redis/functions.ts'
-import { recover } from '../../processor-worker/recovery.ts'
+import { beatAndTakeOver } from '../../processor-worker/takeover.ts'
 import { newPayments } from '../support/payments.ts'
 import { startTestRedis } from '../support/redis.ts'
 import { acceptAndTake } from '../support/taken.ts'
@@ -24,7 +24,7 @@ test('two workers that take each other for dead do not take payments for ever', 
   }
   const adopted = new Set<string>()
   const loop = {
-    holds: (entryId: string) => adopted.has(entryId),
+    hasInHand: (entryId: string) => adopted.has(entryId),
     onWorkerCount: () => undefined,
     onMalformed: () => undefined,
     adopt: (payments: readonly { entryId: string }[]) => {
@@ -32,7 +32,7 @@ test('two workers that take each other for dead do not take payments for ever', 
     }
   }
   const log = createLog('test', 'silent')
-  await recover({ name: 'me', functions: { ...functions, reclaim }, loop, deadAfterMs: 2_000, log })
+  await beatAndTakeOver({ name: 'me', functions: { ...functions, reclaim }, loop, deadAfterMs: 2_000, log })
   assert.equal(callCount, 3, 'pages of 200')
   assert.equal(adopted.size, 450)
 })

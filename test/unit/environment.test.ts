@@ -2,9 +2,9 @@
 // Method: tables of texts that are a value, and of others; and of settings that contradict each other.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { GATEWAY_RULES, GATEWAY_VARIABLES } from '../../gateway/config.ts'
-import { MONITOR_VARIABLES } from '../../health-monitor/config.ts'
-import { WORKER_VARIABLES } from '../../processor-worker/config.ts'
+import { GATEWAY_RULES, GATEWAY_VARIABLES } from '../../gateway/variables.ts'
+import { MONITOR_VARIABLES } from '../../health-monitor/variables.ts'
+import { WORKER_VARIABLES } from '../../processor-worker/variables.ts'
 import {
   address,
   ConfigError,
@@ -16,7 +16,7 @@ import {
   problemsIn,
   readConfig,
   type Rule
-} from '../../shared/config.ts'
+} from '../../shared/environment.ts'
 import { REDIS_URL, retiredIn, SERVICE_VARIABLES } from '../../shared/variables.ts'
 import { words } from '../support/words.ts'
 

@@ -3,10 +3,10 @@ import type { Log } from '../shared/log.ts'
 import type { Functions } from '../shared/redis/functions.ts'
 import type { WorkerLoop } from './loop.ts'
 
-export type RecoveryOptions = {
+export type TakeOverOptions = {
   name: string
   functions: Functions
-  loop: Pick<WorkerLoop, 'holds' | 'adopt' | 'onWorkerCount' | 'onMalformed'>
+  loop: Pick<WorkerLoop, 'hasInHand' | 'adopt' | 'onWorkerCount' | 'onMalformed'>
   deadAfterMs: number
   log: Log
 }
@@ -20,7 +20,7 @@ const RECLAIM_MAX = 200
  *
  * @returns the time that decides
  */
-export async function recover({ name, functions, loop, deadAfterMs, log }: RecoveryOptions): Promise<number> {
+export async function beatAndTakeOver({ name, functions, loop, deadAfterMs, log }: TakeOverOptions): Promise<number> {
   const { nowMs, pendingCount, workerCount, deadWorkers } = await functions.beat(name, deadAfterMs)
   loop.onWorkerCount(workerCount)
   const takeOver = async (entryIds: readonly string[]) => {
@@ -52,7 +52,7 @@ export async function recover({ name, functions, loop, deadAfterMs, log }: Recov
   // One connection carries takes and this list, in order: what was taken before the list has been heard of
   // once all replies that came with it are dealt with.
   await setImmediate()
-  const unheardOf = ownEntryIds.filter(entryId => !loop.holds(entryId))
+  const unheardOf = ownEntryIds.filter(entryId => !loop.hasInHand(entryId))
   if (unheardOf.length === 0) return nowMs
   const { reclaimed, freed, moved } = await takeOver(unheardOf)
   // None is usual: a settle that was under way is done by now.

@@ -3,30 +3,30 @@ import { isLast } from '../shared/redis/attempt-record.ts'
 import type { Functions } from '../shared/redis/functions.ts'
 import type { TakenPayment } from '../shared/redis/queued-payment.ts'
 import type { Backlog } from './backlog.ts'
-import type { HeldEntries } from './held-entries.ts'
+import type { EntriesInHand } from './in-hand.ts'
 import type { Lane, Lanes, Rejected } from './lane.ts'
 import type { RoutingParameters } from './routing-parameters.ts'
 import type { Sending } from './sending.ts'
 import type { LoopLog } from './watching/loop-log.ts'
 
-export type Refusals = {
+export type Returning = {
   /** Frees what a processor refused, for any worker and either processor. At a failure, which is thrown, all stay. */
   release: (lane: Lane, batch: TakenPayment[]) => Promise<void>
   /** Takes those out of the lane that can go on now: not to a processor that has all that it may have. */
   nextRejected: (lane: Lane) => Rejected[]
   /**
-   * To the other processor, if that was not asked yet, else to the dead letters. At a failure, which is thrown, it stays
-   * with its lane.
+   * To the other processor, if that was not asked yet, else to the dead letters. At a failure, which is thrown, it
+   * stays with its lane.
    */
   reject: (lane: Lane, rejected: Rejected) => Promise<void>
 }
 
-export type RefusalsOptions = {
+export type ReturningOptions = {
   /** The worker's name. */
   name: string
   functions: Functions
   lanes: Lanes
-  held: HeldEntries
+  inHand: EntriesInHand
   backlog: Backlog
   sending: Sending
   routing: Pick<RoutingParameters, 'inFlightMax'>
@@ -35,8 +35,8 @@ export type RefusalsOptions = {
 }
 
 /** What becomes of payments that a processor has not booked. */
-export function createRefusals(options: RefusalsOptions): Refusals {
-  const { name, functions, lanes, held, backlog, sending, routing, requestedAtMs, loopLog } = options
+export function createReturning(options: ReturningOptions): Returning {
+  const { name, functions, lanes, inHand, backlog, sending, routing, requestedAtMs, loopLog } = options
 
   const bury = async (rejected: Rejected) => {
     const { payment, reason } = rejected
@@ -62,10 +62,10 @@ export function createRefusals(options: RefusalsOptions): Refusals {
       try {
         await functions.release(batch)
       } catch (error) {
-        lane.refused.unshift(...batch)
+        lane.notBooked.unshift(...batch)
         throw error
       }
-      for (const payment of batch) held.letGo(payment)
+      for (const payment of batch) inHand.letGo(payment)
       backlog.mayHaveMore = true
     },
 
@@ -90,8 +90,8 @@ export function createRefusals(options: RefusalsOptions): Refusals {
         lane.rejected.push(rejected)
         throw error
       }
-      lane.observed.left(1)
-      held.letGo(rejected.payment)
+      lane.observed.finished(1)
+      inHand.letGo(rejected.payment)
     }
   }
 }

@@ -4,7 +4,7 @@ import type { TakenPayment } from '../shared/redis/queued-payment.ts'
  * The entries of the queue that this worker works on, each from when it was handed to us until nobody here works on it
  * any more: sent, asked for, or about to be settled, released or passed on.
  */
-export class HeldEntries {
+export class EntriesInHand {
   /** Entry id → the record it was handed to us under. */
   readonly #records = new Map<string, string>()
 
@@ -12,7 +12,7 @@ export class HeldEntries {
     return this.#records.has(entryId)
   }
 
-  hold({ entryId, record }: TakenPayment): void {
+  add({ entryId, record }: TakenPayment): void {
     this.#records.set(entryId, record)
   }
 

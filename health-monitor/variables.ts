@@ -1,4 +1,4 @@
-import { integer } from '../shared/config.ts'
+import { integer } from '../shared/environment.ts'
 import { PROCESSOR_URL_VARIABLES } from '../shared/variables.ts'
 
 export const MONITOR_VARIABLES = {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { address, integer, oneOf, optionalText, type Rule, type Variable } from '../shared/config.ts'
+import { address, integer, oneOf, optionalText, type Rule, type Variable } from '../shared/environment.ts'
 import { centsFromDecimal, CENTS_MAX, type Cents } from '../shared/money.ts'
 import { ID_RETENTION_HOURS, type SERVICE_VARIABLES } from '../shared/variables.ts'
 

@@ -16,8 +16,8 @@ local function stream_bytes(key)
   return math.max(bytes, 0)
 end
 
--- How many nodes of three digits are looked at, by the most digits that a period has: each stands for as many others,
--- since ids are spread evenly over them. Those of more digits that belong to them are looked at as well.
+-- How many of the 4,096 nodes of three digits are measured, by the most digits that a period has. Ids are spread evenly,
+-- so the sum is scaled up to all of them. Nodes of more digits that belong to a measured one are measured as well.
 local NODES_WEIGHED = { [3] = 256, [4] = 32, [5] = 2 }
 
 -- What the ids of all periods take.
