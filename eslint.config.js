@@ -32,6 +32,8 @@ export default tseslint.config(
       // Numbers and booleans read well in a template string.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       '@typescript-eslint/consistent-type-definitions': 'off',
+      // `() => client.disconnect()` is one line, and nobody takes its result for one.
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       // `while (true)` with one exit inside is how a service loop reads best.
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }]
     }

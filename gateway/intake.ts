@@ -71,9 +71,7 @@ export function createIntake({
     try {
       const acceptances = await functions.accept(batch, limits.queuedMax)
       noteTrouble(acceptances.includes('full') ? 'queue-full' : undefined)
-      batchAnswers.forEach((answer, index) => {
-        finish(answer, RESULTS[acceptances[index] ?? 'full'])
-      })
+      batchAnswers.forEach((answer, index) => finish(answer, RESULTS[acceptances[index] ?? 'full']))
     } catch (error) {
       const result = replyErrorCode(error) === 'OOM' ? OUT_OF_MEMORY : UNREACHABLE
       noteTrouble(result.reason)

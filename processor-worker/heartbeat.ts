@@ -16,12 +16,8 @@ const BEATS_TO_DEATH = 4
 /** Repeats `beat` often enough that a worker that lives is not taken for dead, which happens after `deadAfterMs`. */
 export function startHeartbeat(deadAfterMs: number, beat: () => Promise<unknown>, log: Log): Heartbeat {
   const trouble = createTrouble('heartbeat', {
-    onBegin: error => {
-      log.error({ err: error }, 'heartbeat failed')
-    },
-    onEnd: afterMs => {
-      log.warn({ afterMs }, 'heartbeat works again')
-    }
+    onBegin: error => log.error({ err: error }, 'heartbeat failed'),
+    onEnd: afterMs => log.warn({ afterMs }, 'heartbeat works again')
   })
   const stopping = new AbortController()
   const beating = (async () => {

@@ -76,9 +76,8 @@ export function startWorkerLoop(options: WorkerLoopOptions): WorkerLoop {
   const inHand = new EntriesInHand()
   const backlog = new Backlog(options.waitForArrival, latch.open)
   const limits = breakerLimitsOf(routing)
-  const onBreakerTurned: LaneOptions['onBreakerTurned'] = (lane, before, atMs) => {
+  const onBreakerTurned: LaneOptions['onBreakerTurned'] = (lane, before, atMs) =>
     loopLog.breakerTurned(lane, before, atMs, backlog.waitingCount)
-  }
   const newLane = (processor: ProcessorName) =>
     new Lane({ processor, client: clients[processor], limits, tally: tally[processor], onBreakerTurned })
   const lanes = { default: newLane('default'), fallback: newLane('fallback') }

@@ -24,17 +24,13 @@ export async function followPreferred(
     if (published !== last) onChange(published)
     last = published
   }
-  subscriber.on('message', (_channel, message) => {
-    note(message)
-  })
+  subscriber.on('message', (_channel, message) => note(message))
   await onceRedisAnswers(() => subscriber.subscribe(keys.preferredProcessor))
   subscriber.on('ready', () => {
     // Lost again before it was heard: there will be another 'ready'.
     subscriber.subscribe(keys.preferredProcessor).catch(() => undefined)
   })
-  const refresh = async () => {
-    note(await redis.get(keys.preferredProcessor))
-  }
+  const refresh = async () => note(await redis.get(keys.preferredProcessor))
   await onceRedisAnswers(refresh)
   return { refresh }
 }

@@ -78,9 +78,7 @@ export async function sendToLast(
 }
 
 function attemptOnce(payment: TakenPayment, client: ProcessorClient): Promise<SendOutcome> {
-  return new Promise(resolve => {
-    client.send(payment, payment.requestedAtMs, resolve)
-  })
+  return new Promise(resolve => client.send(payment, payment.requestedAtMs, resolve))
 }
 
 function backoffMs(attempt: number): number {

@@ -77,9 +77,7 @@ export function createSending({ lanes, inHand, latch, stopping, nowMs }: Sending
     })
   }
 
-  const answeredAgain = (lane: Lane) => (outcome: SendOutcome) => {
-    lane.answeredAgain(outcome, nowMs())
-  }
+  const answeredAgain = (lane: Lane) => (outcome: SendOutcome) => lane.answeredAgain(outcome, nowMs())
 
   return {
     send,

@@ -19,7 +19,5 @@ export function lockInstance(path: string): () => void {
   }
   ftruncateSync(file)
   writeSync(file, String(process.pid))
-  return () => {
-    closeSync(file)
-  }
+  return () => closeSync(file)
 }

@@ -80,9 +80,7 @@ export class Part {
     this.kill(this.#plan.stopSignal)
     // A part that a test has paused with SIGSTOP would never see the signal.
     this.#send('SIGCONT')
-    const timer = setTimeout(() => {
-      this.kill('SIGKILL')
-    }, graceMs)
+    const timer = setTimeout(() => this.kill('SIGKILL'), graceMs)
     const exit = await this.#exited
     clearTimeout(timer)
     return exit
@@ -118,9 +116,7 @@ export class Part {
         resolve(exit)
         if (crashed) this.onCrash(exit)
       }
-      child.once('exit', (code, signal) => {
-        end({ code, signal })
-      })
+      child.once('exit', (code, signal) => end({ code, signal }))
       child.once('error', error => {
         if (child.pid !== undefined) return
         writeSync(logFile, `${error.message}\n`)
@@ -128,9 +124,7 @@ export class Part {
       })
     })
     // The error event of a failed spawn still writes to the log, and comes before any immediate.
-    setImmediate(() => {
-      closeSync(logFile)
-    })
+    setImmediate(() => closeSync(logFile))
   }
 
   #send(signal: NodeJS.Signals): void {

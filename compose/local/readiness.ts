@@ -13,18 +13,10 @@ export function redisAnswers(socketPath: string): Promise<boolean> {
       socket.destroy()
       resolve(answer)
     }
-    socket.setTimeout(PROBE_TIMEOUT_MS, () => {
-      settle(false)
-    })
-    socket.on('error', () => {
-      settle(false)
-    })
-    socket.on('close', () => {
-      settle(false)
-    })
-    socket.once('data', reply => {
-      settle(reply.toString().startsWith('+PONG'))
-    })
+    socket.setTimeout(PROBE_TIMEOUT_MS, () => settle(false))
+    socket.on('error', () => settle(false))
+    socket.on('close', () => settle(false))
+    socket.once('data', reply => settle(reply.toString().startsWith('+PONG')))
     socket.write('PING\r\n')
   })
 }
@@ -36,9 +28,7 @@ export function isListening(socketPath: string): Promise<boolean> {
       socket.destroy()
       resolve(true)
     })
-    socket.on('error', () => {
-      resolve(false)
-    })
+    socket.on('error', () => resolve(false))
   })
 }
 
@@ -49,12 +39,8 @@ export function httpAnswers(url: string): Promise<boolean> {
       response.resume()
       resolve(response.statusCode === 200)
     })
-    request.on('timeout', () => {
-      request.destroy(new Error('timeout'))
-    })
-    request.on('error', () => {
-      resolve(false)
-    })
+    request.on('timeout', () => request.destroy(new Error('timeout')))
+    request.on('error', () => resolve(false))
   })
 }
 

@@ -118,9 +118,7 @@ function createParts(plans: PartPlan[], onCrash: (part: string, exit: Exit) => v
       // Emptied here, then only appended to, so that a log tells one run of the stack with all restarts of its parts.
       writeFileSync(plan.logPath, '')
       const part = new Part(plan)
-      part.onCrash = exit => {
-        onCrash(plan.name, exit)
-      }
+      part.onCrash = exit => onCrash(plan.name, exit)
       return [plan.name, part]
     })
   )
@@ -129,9 +127,7 @@ function createParts(plans: PartPlan[], onCrash: (part: string, exit: Exit) => v
 async function untilAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
   if (signal === undefined) return await work
   const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const abort = () => {
-    reject(signal.reason as Error)
-  }
+  const abort = () => reject(signal.reason as Error)
   if (signal.aborted) abort()
   signal.addEventListener('abort', abort, { once: true })
   try {

@@ -40,9 +40,7 @@ async function main(): Promise<number> {
 async function run(settings: StartSettings): Promise<number> {
   const wanted = new AbortController()
   const { promise: stopRequested, resolve: requestStop } = Promise.withResolvers<undefined>()
-  let onSecondSignal = (): void => {
-    process.exit(130)
-  }
+  let onSecondSignal = (): void => process.exit(130)
   let firstSignalMs: number | undefined
   const onSignal = () => {
     if (firstSignalMs === undefined) {
@@ -62,9 +60,7 @@ async function run(settings: StartSettings): Promise<number> {
       ...settings,
       processorPorts: MODEL_PORTS,
       signal: wanted.signal,
-      onReady: name => {
-        console.log(`  ${name}`)
-      }
+      onReady: name => console.log(`  ${name}`)
     })
   } catch (error) {
     if (wanted.signal.aborted) return 0

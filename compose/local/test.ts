@@ -64,9 +64,7 @@ async function step(name: string, words: string[]): Promise<Result> {
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'inherit', 'inherit'] })
   const isFine = await new Promise<boolean>((resolve, reject) => {
     child.once('error', reject)
-    child.once('exit', code => {
-      resolve(code === 0)
-    })
+    child.once('exit', code => resolve(code === 0))
   })
   const text = `${isFine ? 'ok  ' : 'FAIL'}  ${name}  ${((performance.now() - startMs) / 1000).toFixed(1)} s`
   console.log(text)

@@ -76,9 +76,7 @@ export function acceptPayment({ intake, tally, maxCents, maxBodyBytes }: AcceptP
         refuseInvalid(res, replies, decoded.problem)
         return
       }
-      intake.submit(decoded.payment, result => {
-        answer(res, replies, result)
-      })
+      intake.submit(decoded.payment, result => answer(res, replies, result))
     })
   }
 }

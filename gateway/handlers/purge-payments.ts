@@ -21,9 +21,7 @@ export function purgePayments({ run, token }: Purge, log: Log): Handler {
       return
     }
     run().then(
-      () => {
-        replyJson(res, '{"message":"Queue and books are empty."}')
-      },
+      () => replyJson(res, '{"message":"Queue and books are empty."}'),
       (error: unknown) => {
         log.error({ err: error }, 'purge failed')
         replyProblem(res, unavailable('The purge was not completed; repeat it.'))

@@ -54,10 +54,7 @@ export function attachRoutes(
   const admitted = (handle: Handler) => (res: HttpResponse, req: HttpRequest) => {
     if (admits(res, req)) handle(res, req, replies)
   }
-  const always = (problem: Problem) =>
-    admitted(res => {
-      replies.replyProblem(res, problem)
-    })
+  const always = (problem: Problem) => admitted(res => replies.replyProblem(res, problem))
 
   const attachSocket = (path: string, socket: Socket) => {
     const { upgrade, ...behavior } = socket((topic, message) => app.publish(topic, message))

@@ -57,15 +57,11 @@ function systemMetrics(metrics: Metrics, status: StatusSource) {
       text: string,
       labelNames: readonly L[],
       read: (system: Status) => Values<L, number>
-    ) => {
-      metrics.gauge(name, help(text), labelNames, fromStatus(read))
-    },
-    gaugeOfEach: (name: string, text: string, read: (processor: ProcessorFigures) => number | undefined) => {
-      metrics.gauge(name, help(text), ['processor'], ofEach(read))
-    },
-    counterOfEach: (name: string, text: string, read: (processor: ProcessorFigures) => number) => {
+    ) => metrics.gauge(name, help(text), labelNames, fromStatus(read)),
+    gaugeOfEach: (name: string, text: string, read: (processor: ProcessorFigures) => number | undefined) =>
+      metrics.gauge(name, help(text), ['processor'], ofEach(read)),
+    counterOfEach: (name: string, text: string, read: (processor: ProcessorFigures) => number) =>
       metrics.counter(name, help(text), ['processor'], ofEach(read))
-    }
   }
 }
 

@@ -57,9 +57,7 @@ async function showOnce(address: Address, asJson: boolean): Promise<number> {
 
 async function showUntilQuit(address: Address): Promise<never> {
   let view = emptyView(address.shown)
-  const draw = () => {
-    screen.draw(renderView(view, screen.columns()))
-  }
+  const draw = () => screen.draw(renderView(view, screen.columns()))
   const screen = openScreen(
     process.stdin,
     process.stdout,

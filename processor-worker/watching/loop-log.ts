@@ -22,26 +22,22 @@ export type LoopLog = {
 const BURST_MS = 10_000
 
 export function createLoopLog(log: Log): LoopLog {
-  const deadLetters = createBurst<Rejected>(BURST_MS, (count, { payment, reason }) => {
+  const deadLetters = createBurst<Rejected>(BURST_MS, (count, { payment, reason }) =>
     log.error({ count, entryId: payment.entryId, processor: payment.processor, reason }, 'dead letter')
-  })
+  )
   const passedOn = createBurst<Rejected>(BURST_MS, (count, { payment, reason }) => {
     log.warn(
       { count, entryId: payment.entryId, processor: payment.processor, reason },
       'refused for good, goes to the other processor'
     )
   })
-  const malformed = createBurst<MalformedEntry>(BURST_MS, (count, entry) => {
+  const malformed = createBurst<MalformedEntry>(BURST_MS, (count, entry) =>
     log.error({ count, ...entry }, 'an entry of the queue is no payment: it is a dead letter now')
-  })
+  )
   return {
     redisTrouble: createTrouble('exchange', {
-      onBegin: error => {
-        log.error({ err: error }, 'Redis calls fail')
-      },
-      onEnd: afterMs => {
-        log.warn({ afterMs }, 'Redis calls work again')
-      }
+      onBegin: error => log.error({ err: error }, 'Redis calls fail'),
+      onEnd: afterMs => log.warn({ afterMs }, 'Redis calls work again')
     }),
     deadLetters,
     passedOn,

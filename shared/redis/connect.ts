@@ -51,9 +51,7 @@ export async function connectRedis(
     lostAtMs = performance.now()
     log.error({ connection: name, reason }, 'Redis lost')
   }
-  redis.on('error', (error: NodeJS.ErrnoException) => {
-    noteLost(error.code ?? error.message)
-  })
+  redis.on('error', (error: NodeJS.ErrnoException) => noteLost(error.code ?? error.message))
   redis.on('close', () => {
     if (redis.status !== 'end') noteLost('connection closed')
   })

@@ -48,9 +48,7 @@ export function startLoad(
   return {
     meter: lastingMeter(processMeter(program.pid)),
     requests,
-    end: () => {
-      program.kill('SIGINT')
-    }
+    end: () => program.kill('SIGINT')
   }
 }
 

@@ -142,13 +142,7 @@ function watchMemory({ services }: System, signal: AbortSignal): () => ByService
   }
   sample()
   const timer = setInterval(sample, MEMORY_EVERY_MS)
-  signal.addEventListener(
-    'abort',
-    () => {
-      clearInterval(timer)
-    },
-    { once: true }
-  )
+  signal.addEventListener('abort', () => clearInterval(timer), { once: true })
   return () => {
     clearInterval(timer)
     sample()

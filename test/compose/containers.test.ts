@@ -50,13 +50,19 @@ async function readBooks(): Promise<{ ours: Books; theirs: Books }> {
 
 /** Both books agree, and `accepted` to `sent` payments were added to them. */
 async function untilSettled(before: Books, accepted: number, sent: number): Promise<number> {
-  const last = await eventually(`${accepted} payments are settled`, DRAINED_WITHIN_MS, async () => {
-    await sleep(250)
-    const books = await readBooks()
-    return (
-      requestsIn(added(books.theirs, before)) >= accepted && differences(books.theirs, books.ours).length === 0 && books
-    )
-  })
+  const last = await eventually(
+    `${accepted} payments are settled`,
+    async () => {
+      await sleep(250)
+      const books = await readBooks()
+      return (
+        requestsIn(added(books.theirs, before)) >= accepted &&
+        differences(books.theirs, books.ours).length === 0 &&
+        books
+      )
+    },
+    DRAINED_WITHIN_MS
+  )
   const settled = requestsIn(added(last.theirs, before))
   assert(settled <= sent, `${settled} settled, ${sent} sent`)
   return settled
@@ -116,14 +122,14 @@ describe('a container that dies under load comes back by itself, and nothing tha
       const { theirs: before } = await readBooks()
       const traffic = createTraffic(ownerOf(t), deployment.url, SERVICES.indexOf(service))
       traffic.start(100)
-      await eventually('payments are accepted', 30_000, () => traffic.accepted.size > 50)
+      await eventually('payments are accepted', () => traffic.accepted.size > 50, 30_000)
       const { pid, restarts } = await deployment.container(service)
       const killedAtMs = performance.now()
       process.kill(pid, 'SIGKILL')
       await eventually(
         `${service} runs again`,
-        60_000,
-        async () => (await deployment.container(service)).restarts === restarts + 1
+        async () => (await deployment.container(service)).restarts === restarts + 1,
+        60_000
       )
       const backMs = await traffic.acceptedAgain(killedAtMs)
       await deployment.untilHealthy()
@@ -160,7 +166,7 @@ test('clients that send half a request and no more take no memory from the other
     socket.write('POST /payments HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000\r\n\r\n')
     socket.write('x'.repeat(1_000))
   }
-  await eventually('HAProxy has closed them', 60_000, () => closedCount === sockets.length)
+  await eventually('HAProxy has closed them', () => closedCount === sockets.length, 60_000)
   await readBackend(deployment.url)
   for (const { service, oomKills, restarts } of (await endWatch?.()) ?? []) {
     assert.equal(oomKills, 0, service)
@@ -239,7 +245,7 @@ test('with compose/monitoring each container tells its metrics through HAProxy, 
   const endWatch = await watch(watched)
   const traffic = createTraffic(ownerOf(t), watched.url, 7)
   traffic.start(100)
-  await eventually('payments are accepted', 30_000, () => traffic.accepted.size > 500)
+  await eventually('payments are accepted', () => traffic.accepted.size > 500, 30_000)
   for (let times = 0; times < 10; times++) {
     for (const path of paths)
       assert.match(await ask(path), /^HTTP\/1\.1 200 [^]*\n(haproxy_process|process_resident_memory)_\w+/, path)
@@ -277,8 +283,8 @@ describe('npm run contest:compose', () => {
     run.stderr.resume()
     await eventually(
       'its containers are there',
-      120_000,
-      async () => (await names()).length >= before.length + SERVICES.length
+      async () => (await names()).length >= before.length + SERVICES.length,
+      120_000
     )
     run.kill('SIGINT')
     assert.deepEqual(await ended, [130, null])

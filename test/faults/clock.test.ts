@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
+import { eventually, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { createMovableClock } from '../support/movable-clock.ts'
 import { ownerOf } from '../support/owner.ts'
 import { createRandom } from '../support/random.ts'
@@ -59,7 +59,7 @@ describe('a clock that steps back', { timeout: STUCK_AFTER_MS }, () => {
     const killedAtMs = performance.now()
     assert.equal((await assertAddsUp()).length, 20)
     assert(performance.now() - killedAtMs < HOUR_MS / 100, 'long before the clock has caught up')
-    await eventually('nobody is told as silent for ever', PATIENCE_MS, async () =>
+    await eventually('nobody is told as silent for ever', async () =>
       (await status()).workers.every(({ isAlive }) => isAlive)
     )
   })
@@ -75,7 +75,7 @@ describe('a clock that steps back', { timeout: STUCK_AFTER_MS }, () => {
     clock.set(-HOUR_MS)
     for (const admin of Object.values(admins)) await admin.setFaults([{ kind: 'status', status: 400, next: 1 }])
     assert.equal(await pay(id), 202)
-    await eventually('it is a dead letter', PATIENCE_MS, async () => (await redis.xlen(keys.deadLetters)) === 1)
+    await eventually('it is a dead letter', async () => (await redis.xlen(keys.deadLetters)) === 1)
     const told = (await (await fetch(`${stack.url}/payments/${id}`)).json()) as { status: string }
     assert.equal(told.status, 'dead-letter')
 
@@ -88,8 +88,8 @@ describe('a clock that steps back', { timeout: STUCK_AFTER_MS }, () => {
   it("does not stop the polls of the processors' health", async t => {
     const { clock, redis, keys } = await start(t)
     const checkedAt = () => redis.hget(keys.health('default'), 'checkedAt')
-    const before = await eventually('a poll is published', PATIENCE_MS, checkedAt)
+    const before = await eventually('a poll is published', checkedAt)
     clock.set(-HOUR_MS)
-    await eventually('another one is', PATIENCE_MS, async () => ((await checkedAt()) ?? '') > before)
+    await eventually('another one is', async () => ((await checkedAt()) ?? '') > before)
   })
 })

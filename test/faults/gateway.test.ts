@@ -21,7 +21,7 @@ describe('a gateway under load', { timeout: STUCK_AFTER_MS }, () => {
     /** Until HAProxy uses it again, since the next fault is for the other one. */
     const isBack = async (name: string) => {
       await traffic.acceptedAgain(performance.now())
-      await eventually('HAProxy sends requests to it', PATIENCE_MS, () => !isDown(stack.part('haproxy').logPath, name))
+      await eventually('HAProxy sends requests to it', () => !isDown(stack.part('haproxy').logPath, name))
     }
     const errorsAfter: Record<string, unknown> = {}
     for (const name of GATEWAYS) {
@@ -40,11 +40,11 @@ describe('a gateway under load', { timeout: STUCK_AFTER_MS }, () => {
       stack.part(name).kill('SIGSTOP')
       // Longer than the health checks need to find out.
       const pausedAtMs = performance.now()
-      await eventually('it was paused for 1.5 s', PATIENCE_MS, () => performance.now() - pausedAtMs > 1_500)
+      await eventually('it was paused for 1.5 s', () => performance.now() - pausedAtMs > 1_500)
       stack.part(name).kill('SIGCONT')
       await isBack(name)
     }
-    await eventually('many were sent', PATIENCE_MS, () => traffic.sent.size > 1_000)
+    await eventually('many were sent', () => traffic.sent.size > 1_000)
     await traffic.stop()
     errorsAfter.SIGSTOP = { ...traffic.errors }
     assert.deepEqual(errorsAfter, { SIGKILL: {}, SIGTERM: {}, SIGSTOP: {} })
@@ -59,7 +59,7 @@ describe('a gateway under load', { timeout: STUCK_AFTER_MS }, () => {
     for (const broken of ['lose-reply', 'cut-reply', 'lose-request', 'cut-request', 'go-silent'] as const) {
       const countBefore = unreachableCount()
       await proxies.gateway.next('accept_', broken)
-      await eventually('a client is told', PATIENCE_MS, () => unreachableCount() > countBefore)
+      await eventually('a client is told', () => unreachableCount() > countBefore)
       await traffic.acceptedAgain(performance.now())
     }
     proxies.gateway.cutAll()

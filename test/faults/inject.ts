@@ -1,7 +1,7 @@
 // Carries out the faults of a plan on a running stack, and undoes each of them when its time is over.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
-import { eventually, PATIENCE_MS } from '../support/eventually.ts'
+import { eventually } from '../support/eventually.ts'
 import type { FaultStack } from './harness.ts'
 import type { Fault } from './plan.ts'
 
@@ -35,7 +35,7 @@ export function createInjector(fault: FaultStack, { onFault, onKilled }: Injecto
   const usingRedis = (work: () => Promise<unknown>) =>
     using(['redis'], async () => {
       // After a kill of Redis our own connection needs a moment as well.
-      await eventually('our connection to Redis is there', PATIENCE_MS, () => redis.status === 'ready')
+      await eventually('our connection to Redis is there', () => redis.status === 'ready')
       await work()
     })
 
@@ -126,9 +126,7 @@ export function createInjector(fault: FaultStack, { onFault, onKilled }: Injecto
         break
       case 'redis-command':
         // Not all of these commands are sent all the time: what has not happened when the run ends is forgotten then.
-        void proxies[each.side].next(`${each.command}_`, each.fault).then(() => {
-          onFault(each)
-        })
+        void proxies[each.side].next(`${each.command}_`, each.fault).then(() => onFault(each))
         break
       case 'redis-cut':
         proxies[each.side].cutAll()

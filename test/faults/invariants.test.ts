@@ -52,9 +52,8 @@ describe('assertBookedOnce', () => {
     ['a payment that nobody sent', /x is booked, but nobody sent it/, [a, b, booking('x')]]
   ]
   for (const [what, message, bookings] of wrong) {
-    it(`objects to ${what}`, () => {
-      assert.throws(assertBookedOnce.bind(undefined, bookings, account('a', 'b')), message)
-    })
+    it(`objects to ${what}`, () =>
+      assert.throws(assertBookedOnce.bind(undefined, bookings, account('a', 'b')), message))
   }
 
   it('objects to a dead letter that is booked all the same', () => {
@@ -113,9 +112,7 @@ describe('the guarantee, broken by hand', { timeout: STUCK_AFTER_MS }, async () 
     }
   }
 
-  it('is fine before', async () => {
-    assert.equal((await check()).length, 20)
-  })
+  it('is fine before', async () => assert.equal((await check()).length, 20))
 
   it('a payment counted twice', async () => {
     const victim = required((await readBookings(scene))[7])

@@ -135,7 +135,7 @@ export async function assertSettlesAndAddsUp(
   account: Account,
   deadLettersMax = 0
 ): Promise<Booking[]> {
-  await eventually('the queue is empty', 2 * PATIENCE_MS, async () => (await stack.redis.xlen(stack.keys.queue)) === 0)
+  await eventually('the queue is empty', async () => (await stack.redis.xlen(stack.keys.queue)) === 0, 2 * PATIENCE_MS)
   return await assertEverythingAddsUp(stack, account, createRandom(1, 'ranges'), deadLettersMax)
 }
 

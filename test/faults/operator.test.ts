@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
 import { PROCESSOR_NAMES } from '../../shared/payment.ts'
 import { cellsOf } from '../../shared/totals.ts'
-import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
+import { eventually, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { createRandom } from '../support/random.ts'
 import { startService } from '../support/service.ts'
 import { startScene } from './scene.ts'
@@ -94,7 +94,7 @@ describe('a heartbeat that fails', { timeout: STUCK_AFTER_MS }, () => {
     await untilTold(/heartbeat.*can't run this command/)
     await redis.call('ACL', 'SETUSER', 'default', '+xinfo')
     await untilTold(/heartbeat/, false)
-    await eventually('the log tells the end', PATIENCE_MS, () => told().length > 1)
+    await eventually('the log tells the end', () => told().length > 1)
     assert.deepEqual(told(), ['50 heartbeat failed', '40 heartbeat works again'])
   })
 })
@@ -105,7 +105,7 @@ describe('a worker that died idle', { timeout: STUCK_AFTER_MS }, () => {
     const { redis, keys, kill, stack, untilTold } = await startScene(t, { workers: 2, environment })
     await kill('worker-2')
     await fetch(`${stack.url}/purge-payments`, { method: 'POST' })
-    await eventually('only one is left', PATIENCE_MS, async () => (await redis.zcard(keys.workers)) === 1)
+    await eventually('only one is left', async () => (await redis.zcard(keys.workers)) === 1)
     await untilTold(/worker-2/, false)
   })
 })
@@ -127,13 +127,13 @@ describe('a retention that is changed', { timeout: STUCK_AFTER_MS }, () => {
       ID_RETENTION_HOURS: '1'
     })
     await changed.untilLogged('ready')
-    await eventually('both gateways run', PATIENCE_MS, async () =>
+    await eventually('both gateways run', async () =>
       (await status()).gateways.some(({ label, isAlive }) => isAlive && label === 'changed')
     )
     /** 503 as long as HAProxy has not found out who is there. */
     const isDuplicate = async (id: string) => {
       const answered = async () => [await pay(id)].find(code => code !== 503)
-      return (await eventually('a gateway answers', PATIENCE_MS, answered)) === 200
+      return (await eventually('a gateway answers', answered)) === 200
     }
     // Both get some of them, and at the end only the changed one.
     for (const id of ids) assert(await isDuplicate(id))
@@ -175,7 +175,7 @@ describe('a purge under load', { timeout: STUCK_AFTER_MS }, () => {
     traffic.start(400)
     const flow = async () => {
       const acceptedCount = traffic.accepted.size
-      await eventually('payments flow', PATIENCE_MS, () => traffic.accepted.size > acceptedCount + 60)
+      await eventually('payments flow', () => traffic.accepted.size > acceptedCount + 60)
     }
     // Books that take a while to empty: a payment in each minute of the hours before.
     const fill = async () => {
@@ -196,7 +196,7 @@ describe('a purge under load', { timeout: STUCK_AFTER_MS }, () => {
     await flow()
     await traffic.stop()
     const underWay = async () => (await redis.xlen(keys.queue)) + (await redis.hlen(keys.inFlight))
-    await eventually('the queue is empty', PATIENCE_MS, async () => (await underWay()) === 0)
+    await eventually('the queue is empty', async () => (await underWay()) === 0)
     const total = (numbers: readonly unknown[]) => numbers.reduce<number>((sum, value) => sum + Number(value), 0)
     let sumCount = 0
     for (const name of PROCESSOR_NAMES) {

@@ -25,7 +25,7 @@ describe('payments whose outcome is not known', { timeout: STUCK_AFTER_MS }, () 
     // One at a time, or the breaker would keep the rest away from the fault.
     for (const kind of ['reset', 'garbage', 'cut', 'silent'] as const) {
       for (const insert of [false, true, false, true]) {
-        await eventually('the breaker of default is closed', PATIENCE_MS, defaultIsUsed)
+        await eventually('the breaker of default is closed', defaultIsUsed)
         const id = random.uuid()
         pinned.add(id)
         await atDefault.setFaults([{ kind, insert, next: 1 }])
@@ -35,16 +35,15 @@ describe('payments whose outcome is not known', { timeout: STUCK_AFTER_MS }, () 
         // The worker is paused until default refuses everything, so that no second attempt gets through.
         stack.part('worker-1').kill('SIGSTOP')
         await atDefault.setHolding(false)
-        await eventually('the fault has happened', PATIENCE_MS, async () => (await atDefault.faultsFired())[0] === 1)
+        await eventually('the fault has happened', async () => (await atDefault.faultsFired())[0] === 1)
         const refusedBefore = await refusedCount()
         await atDefault.setFailing(true)
         stack.part('worker-1').kill('SIGCONT')
         // If it is there, asking is enough. If not, an attempt that is refused shows that the worker has noticed.
-        if (!insert)
-          await eventually('it is sent again', PATIENCE_MS, async () => (await refusedCount()) > refusedBefore)
+        if (!insert) await eventually('it is sent again', async () => (await refusedCount()) > refusedBefore)
         await traffic.burst(5, 5)
         // The one in question would have gone first, had it been let go.
-        await eventually('the new ones are settled', PATIENCE_MS, async () => (await redis.xlen(keys.queue)) <= 1)
+        await eventually('the new ones are settled', async () => (await redis.xlen(keys.queue)) <= 1)
         await atDefault.setFailing(false)
         await untilSettled()
       }
@@ -82,8 +81,8 @@ describe('payments whose outcome is not known', { timeout: STUCK_AFTER_MS }, () 
       await admins.default.until(({ running }) => running > 10)
       await Promise.all(both.map(kill))
       const awaySinceMs = performance.now()
-      await eventually(`${waitingMin} wait`, 5 * PATIENCE_MS, async () => (await redis.xlen(keys.queue)) > waitingMin)
-      await eventually(`${awayMs} ms are over`, 2 * PATIENCE_MS, () => performance.now() - awaySinceMs > awayMs)
+      await eventually(`${waitingMin} wait`, async () => (await redis.xlen(keys.queue)) > waitingMin, 5 * PATIENCE_MS)
+      await eventually(`${awayMs} ms are over`, () => performance.now() - awaySinceMs > awayMs, 2 * PATIENCE_MS)
       await Promise.all(both.map(name => stack.part(name).start()))
     }
     await traffic.stop()
@@ -99,7 +98,7 @@ describe('a payment that a processor refuses for good', { timeout: STUCK_AFTER_M
     await admins.default.setFaults([{ kind: 'status', status: 415, next: 3 }])
     await admins.fallback.setFailing(true)
     await traffic.burst(20, 10)
-    await eventually('all others are settled', PATIENCE_MS, async () => (await redis.xlen(keys.queue)) === 3)
+    await eventually('all others are settled', async () => (await redis.xlen(keys.queue)) === 3)
     const records = await redis.hvals(keys.inFlight)
     assert(records.length === 3 && records.every(record => /^fallback \S+ \S+ #\d+ last$/.test(record)), records.join())
     // A restart gives them back, and default would take them now.
@@ -107,7 +106,7 @@ describe('a payment that a processor refuses for good', { timeout: STUCK_AFTER_M
     assert.deepEqual(await redis.hvals(keys.inFlight), [])
     await admins.default.setFaults([{ kind: 'status', status: 400, next: 3 }])
     await stack.part('worker-1').start()
-    await eventually('they are sent again', PATIENCE_MS, async () => (await redis.hlen(keys.inFlight)) === 3)
+    await eventually('they are sent again', async () => (await redis.hlen(keys.inFlight)) === 3)
     await admins.fallback.setFailing(false)
     const { default: atDefault, fallback } = addUp(await assertAddsUp())
     assert.deepEqual([atDefault.requests, fallback.requests], [17, 3])
@@ -143,10 +142,10 @@ describe(
       for (const status of [404, 401]) {
         await admins.default.setFaults([{ kind: 'status', status, probability: 1 }])
         await traffic.burst(100, 20)
-        await eventually('the status says that default fails', PATIENCE_MS, async () => (await verdict()) === 'fails')
+        await eventually('the status says that default fails', async () => (await verdict()) === 'fails')
         await assertAddsUp()
         await admins.default.setFaults()
-        await eventually('default is used again', PATIENCE_MS, async () => {
+        await eventually('default is used again', async () => {
           await traffic.burst(1, 1)
           return (await verdict()) === 'works'
         })

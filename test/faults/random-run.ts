@@ -154,11 +154,11 @@ async function untilQuiet(
   report: RunReport
 ): Promise<void> {
   await playing.over
-  await eventually(`${payments} payments are sent`, SEED_MAX_MS, () => traffic.sent.size >= payments)
+  await eventually(`${payments} payments are sent`, () => traffic.sent.size >= payments, SEED_MAX_MS)
   for (const proxy of Object.values(stack.proxies)) proxy.calm()
   await traffic.stop()
   const trafficEndedAtMs = performance.now()
-  await eventually('everything is settled', 2 * PATIENCE_MS, () => isQuiet(stack))
+  await eventually('everything is settled', () => isQuiet(stack), 2 * PATIENCE_MS)
   report.drainMs = Math.round(performance.now() - trafficEndedAtMs)
 }
 
@@ -196,9 +196,7 @@ async function isQuiet({ redis, keys, admins }: FaultStack): Promise<boolean> {
 
 async function withinMs(limitMs: number, work: Promise<void>): Promise<void> {
   const { promise: isLate, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => {
-    reject(new Error(`the run was not over within ${limitMs} ms`))
-  }, limitMs)
+  const timer = setTimeout(() => reject(new Error(`the run was not over within ${limitMs} ms`)), limitMs)
   try {
     await Promise.race([work, isLate])
   } finally {

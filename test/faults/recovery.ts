@@ -51,13 +51,7 @@ export async function watchRecovery(
     await sleep(POLL_MS)
   }
   const aborted = new Promise<undefined>(resolve => {
-    signal.addEventListener(
-      'abort',
-      () => {
-        resolve(undefined)
-      },
-      { once: true }
-    )
+    signal.addEventListener('abort', () => resolve(undefined), { once: true })
   })
   const acceptedAgainMs = await Promise.race([acceptedAgain, aborted])
   if (acceptedAgainMs === undefined) return undefined

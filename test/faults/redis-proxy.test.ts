@@ -20,9 +20,9 @@ after(() => owner.release())
 const directory = owner.own(await mkdtemp(join(tmpdir(), 'proxy-')), made => rm(made, { recursive: true }))
 const proxy = await startRedisProxy(owner.own, join(directory, 'proxy.sock'), url.replace('unix:', ''))
 const connect = async (replyTimeoutMs = 30_000): Promise<Redis> =>
-  owner.own(await connectRedis(proxy.url, 'test', replyTimeoutMs, createLog('test', 'silent')), client => {
+  owner.own(await connectRedis(proxy.url, 'test', replyTimeoutMs, createLog('test', 'silent')), client =>
     client.disconnect()
-  })
+  )
 
 test('commands and replies pass through, pipelined and large', async () => {
   const client = await connect()

@@ -3,7 +3,7 @@
 // Method: the real pipeline; Redis is killed under load, filled, blocked, frozen, and loses its functions.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
+import { eventually, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { createRandom } from '../support/random.ts'
 import { keepBusy } from './inject.ts'
 import { startScene, type Scene } from './scene.ts'
@@ -36,7 +36,7 @@ describe('Redis', { timeout: STUCK_AFTER_MS }, () => {
     traffic.start(400)
     for (let round = 0; round < 4; round++) {
       const acceptedBefore = traffic.accepted.size
-      await eventually('payments flow', PATIENCE_MS, () => traffic.accepted.size > acceptedBefore + 150)
+      await eventually('payments flow', () => traffic.accepted.size > acceptedBefore + 150)
       // The answers of some that are in flight come when there is no Redis.
       await admins.default.setHolding(true)
       await admins.default.until(({ running }) => running > 0)
@@ -44,7 +44,7 @@ describe('Redis', { timeout: STUCK_AFTER_MS }, () => {
       await admins.default.setHolding(false)
       await stack.part('redis').start()
       // In the middle of a rewrite of its log, too.
-      if (round === 1) await eventually('the log is being rewritten', PATIENCE_MS, () => redis.call('BGREWRITEAOF'))
+      if (round === 1) await eventually('the log is being rewritten', () => redis.call('BGREWRITEAOF'))
     }
     await traffic.acceptedAgain(performance.now())
     await traffic.stop()
@@ -66,7 +66,7 @@ describe('Redis', { timeout: STUCK_AFTER_MS }, () => {
     assert(waitedMs >= REDIS_TIMEOUT_MS - 50 && waitedMs < REDIS_TIMEOUT_MS + LATE_MAX_MS, `${waitedMs} ms`)
 
     const health = () => Promise.all(Array.from({ length: 10 }, () => fetch(`${url}/health`)))
-    await eventually('no gateway is healthy', PATIENCE_MS, async () => (await health()).every(({ ok }) => !ok))
+    await eventually('no gateway is healthy', async () => (await health()).every(({ ok }) => !ok))
     const askedAtMs = performance.now()
     const questions = ['/payments-summary', `/payments/${id}`, '/health'].map(path => fetch(url + path))
     const payments = Array.from({ length: 20 }, (_, index) => post(scene, createRandom(index, 'refused').uuid()))
@@ -75,7 +75,7 @@ describe('Redis', { timeout: STUCK_AFTER_MS }, () => {
     assert(tookMs < REDIS_TIMEOUT_MS + LATE_MAX_MS, `${tookMs} ms`)
 
     stack.part('redis').kill('SIGCONT')
-    await eventually('all are healthy again', PATIENCE_MS, async () => (await health()).every(({ ok }) => ok))
+    await eventually('all are healthy again', async () => (await health()).every(({ ok }) => ok))
     // Whether it was kept or not: sent again, it is paid once.
     assert([200, 202].includes(((await traffic.pay(id, 100)) as { status: number }).status))
     for (let index = 0; index < 20; index++) await traffic.pay(createRandom(index, 'refused').uuid(), 100)
@@ -117,7 +117,7 @@ describe('Redis', { timeout: STUCK_AFTER_MS }, () => {
       await redis.call('FUNCTION', 'FLUSH')
       await keepBusy(redis, 500)
       // More than what has piled up, so that everybody has loaded the functions before they are lost again.
-      await eventually('many more are accepted', PATIENCE_MS, () => traffic.accepted.size > acceptedBefore + 300)
+      await eventually('many more are accepted', () => traffic.accepted.size > acceptedBefore + 300)
     }
     await traffic.stop()
     assert.deepEqual(traffic.errors, {}, 'half a second is within what gateways wait')
@@ -132,7 +132,7 @@ describe('Redis', { timeout: STUCK_AFTER_MS }, () => {
       await traffic.acceptedAgain(performance.now())
       stack.part('redis').kill('SIGSTOP')
       const pausedAtMs = performance.now()
-      await eventually('it was paused for 1.2 s', PATIENCE_MS, () => performance.now() - pausedAtMs > 1_200)
+      await eventually('it was paused for 1.2 s', () => performance.now() - pausedAtMs > 1_200)
       stack.part('redis').kill('SIGCONT')
     }
     await traffic.acceptedAgain(performance.now())

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import type { StatusBody } from '../../gateway/watching/status/render.ts'
-import { eventually, PATIENCE_MS } from '../support/eventually.ts'
+import { eventually } from '../support/eventually.ts'
 import { ownerOf, type Own } from '../support/owner.ts'
 import type { LogLine } from '../support/service.ts'
 import type { Booking } from './books.ts'
@@ -44,7 +44,7 @@ export async function startScene(test: Parameters<typeof ownerOf>[0], options: F
     own,
     traffic,
     async untilSettled() {
-      await eventually('all are settled', PATIENCE_MS, async () => (await redis.xlen(keys.queue)) === 0)
+      await eventually('all are settled', async () => (await redis.xlen(keys.queue)) === 0)
     },
     async assertAddsUp(deadLettersMax) {
       const bookings = await assertSettlesAndAddsUp(fault, traffic, deadLettersMax)
@@ -53,7 +53,7 @@ export async function startScene(test: Parameters<typeof ownerOf>[0], options: F
     },
     status,
     async untilTold(pattern, isTold = true) {
-      await eventually(`${String(pattern)} is told: ${isTold}`, PATIENCE_MS, async () => {
+      await eventually(`${String(pattern)} is told: ${isTold}`, async () => {
         return (await status()).problems.some(problem => pattern.test(problem)) === isTold
       })
     },

@@ -54,9 +54,7 @@ export function createTraffic(own: Own, url: string, seed: number): Traffic {
   const underWay = new Set<Promise<void>>()
   let requestCount = 0
   let timer: NodeJS.Timeout | undefined
-  own(undefined, () => {
-    clearInterval(timer)
-  })
+  own(undefined, () => clearInterval(timer))
 
   const post = async (id: string, cents: number): Promise<Ending> => {
     requestCount += 1
@@ -115,9 +113,7 @@ export function createTraffic(own: Own, url: string, seed: number): Traffic {
   }
 
   const begin = () => {
-    const work: Promise<void> = next(random).finally(() => {
-      underWay.delete(work)
-    })
+    const work: Promise<void> = next(random).finally(() => underWay.delete(work))
     underWay.add(work)
   }
 
@@ -152,9 +148,7 @@ export function createTraffic(own: Own, url: string, seed: number): Traffic {
       await Promise.all(Array.from({ length: concurrency }, client))
     },
     acceptedAgain(sinceMs) {
-      return new Promise(resolve => {
-        waiting.add({ sinceMs, resolve })
-      })
+      return new Promise(resolve => waiting.add({ sinceMs, resolve }))
     }
   }
 }

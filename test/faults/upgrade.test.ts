@@ -39,7 +39,7 @@ describe('an upgrade under load', { timeout: STUCK_AFTER_MS }, () => {
     traffic.start(200)
     const goesOn = async () => {
       const acceptedCount = traffic.accepted.size
-      await eventually('more is accepted', PATIENCE_MS, () => traffic.accepted.size > acceptedCount + 100)
+      await eventually('more is accepted', () => traffic.accepted.size > acceptedCount + 100)
     }
     await goesOn()
     const [oldLibrary = ''] = await libraries(redis)
@@ -56,7 +56,7 @@ describe('an upgrade under load', { timeout: STUCK_AFTER_MS }, () => {
     }
     /** Until HAProxy sends requests to the gateway of this name. */
     const isUsed = (name: string) =>
-      eventually(`${name} accepts payments`, PATIENCE_MS, async () => {
+      eventually(`${name} accepts payments`, async () => {
         const gateway = (await status()).gateways.find(({ label, isAlive }) => label === name && isAlive)
         return (gateway?.acceptedPerSecond ?? 0) > 0
       })

@@ -4,7 +4,7 @@
 // swallow answers, so that each worker is killed or paused at exactly the point that hurts most.
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
-import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
+import { eventually, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { startScene, type Scene } from './scene.ts'
 
 const NO_TIMEOUT = { worker: { PROCESSOR_TIMEOUT_MS: '60000' } }
@@ -75,7 +75,7 @@ describe('a worker that is paused until another has taken its payments over', { 
     await stale.caught
     stale.release()
     const releasedAtMs = Date.now()
-    await eventually('worker 1 has beaten since', PATIENCE_MS, async () => {
+    await eventually('worker 1 has beaten since', async () => {
       const beatsSince = await redis.zrangebyscore(keys.workers, releasedAtMs + 100, '+inf')
       return beatsSince.some(name => name.startsWith('worker-1-'))
     })
@@ -99,7 +99,7 @@ describe('a worker that is paused until another has taken its payments over', { 
     await admins.default.setHolding(false)
     await admins.default.until(({ answered }) => answered[500] === 40)
     await stack.part('worker-2').start()
-    await eventually('worker 2 has taken all over', PATIENCE_MS, async () => {
+    await eventually('worker 2 has taken all over', async () => {
       const records = await redis.hvals(keys.inFlight)
       return records.length === 40 && records.every(record => record.endsWith(' unresolved'))
     })
@@ -151,7 +151,7 @@ describe('a worker whose connection to Redis breaks', { timeout: STUCK_AFTER_MS 
         isBroken = true
       })
       // Until default gets one to refuse: its breaker lets one through every now and then.
-      await eventually('a release is broken', PATIENCE_MS, async () => {
+      await eventually('a release is broken', async () => {
         await traffic.burst(30, 10)
         return isBroken
       })

@@ -45,9 +45,9 @@ async function startRedis(own: Own): Promise<Redis> {
     server.kill('SIGTERM')
     if (server.exitCode === null) await once(server, 'exit')
   })
-  const redis = own(await connectRedis(`unix:${socket}`, 'model', 30_000, createLog('model', 'silent')), client => {
+  const redis = own(await connectRedis(`unix:${socket}`, 'model', 30_000, createLog('model', 'silent')), client =>
     client.disconnect()
-  })
+  )
   await loadLibrary(redis)
   return { redis, reader: await createStateReader(redis, createKeys()), stopClockAt: clock.stopAt }
 }

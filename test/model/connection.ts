@@ -72,9 +72,9 @@ export function createConnection(): Connection {
       const { heard } = command
       const isLost = fate === 'reply lost' || fate === 'never arrived' || fate === 'late'
       const carried = fate === 'never arrived' || fate === 'late' ? undefined : await carryOut(command)
-      incoming.push(() => {
+      incoming.push(() =>
         heard(isLost || carried === undefined ? { error: new Lost(`${command.name}: ${fate}`) } : carried)
-      })
+      )
       if (fate !== 'reply on its way') while (incoming.length > 0) incoming.shift()?.()
       return fate === 'late' ? command : undefined
     },

@@ -53,15 +53,11 @@ export class ModelProcessor {
   }
 
   send({ correlationId, cents }: Payment, requestedAtMs: number): Promise<SendOutcome> {
-    return new Promise(done => {
-      this.requests.push({ kind: 'payment', correlationId, cents, requestedAtMs, done })
-    })
+    return new Promise(done => this.requests.push({ kind: 'payment', correlationId, cents, requestedAtMs, done }))
   }
 
   lookup(correlationId: string): Promise<LookupOutcome> {
-    return new Promise(done => {
-      this.requests.push({ kind: 'lookup', correlationId, done })
-    })
+    return new Promise(done => this.requests.push({ kind: 'lookup', correlationId, done }))
   }
 
   /** Whether it has the payment, or may have it yet. */
@@ -94,9 +90,7 @@ export class ModelProcessor {
     const { correlationId, cents, requestedAtMs, done } = request
     const told = (outcome: SendOutcome, text: string) => done && answerOf(text, done, outcome)
     const answered = (status: number, body = '') => told(outcomeOfAnswer(status, body), `answers ${status}`)
-    const goesOn = () => {
-      this.requests.push({ ...request, done: undefined })
-    }
+    const goesOn = () => this.requests.push({ ...request, done: undefined })
     const of = (statuses: readonly number[]) => statuses[choice % statuses.length] ?? 500
     switch (behaviour) {
       case 'book':
@@ -133,8 +127,6 @@ export class ModelProcessor {
 function answerOf<T>(text: string, done: (outcome: T) => void, outcome: T): OpenAnswer {
   return {
     text,
-    hear: () => {
-      done(outcome)
-    }
+    hear: () => done(outcome)
   }
 }

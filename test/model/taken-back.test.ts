@@ -179,9 +179,7 @@ describe('the model finds it when it is taken back that', () => {
       )
       const [output, code] = await Promise.all([
         text(model.stdout),
-        new Promise(resolve => {
-          model.once('exit', resolve)
-        })
+        new Promise(resolve => model.once('exit', resolve))
       ])
       assert.equal(code, 1, output)
       assert.match(output, says)

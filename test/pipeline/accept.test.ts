@@ -8,7 +8,7 @@ import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PROCESSOR_NAMES, type Payment, type ProcessorName } from '../../shared/payment.ts'
 import { createFunctions } from '../../shared/redis/functions.ts'
-import { eventually, PATIENCE_MS } from '../support/eventually.ts'
+import { eventually } from '../support/eventually.ts'
 import { cents, newPayment, newPayments, required } from '../support/payments.ts'
 import { startTestPipeline } from '../support/pipeline.ts'
 
@@ -40,7 +40,7 @@ async function statusOf({ correlationId }: Payment): Promise<Status> {
 }
 
 async function untilStatus(payment: Payment, wanted: string): Promise<Status> {
-  return await eventually(`the payment is ${wanted}`, PATIENCE_MS, async () => {
+  return await eventually(`the payment is ${wanted}`, async () => {
     const status = await statusOf(payment)
     return status.status === wanted && status
   })
@@ -49,9 +49,7 @@ async function untilStatus(payment: Payment, wanted: string): Promise<Status> {
 /** Stops the worker, so that payments stay queued, until the test resumes it or ends. */
 function pauseWorker(): () => void {
   stack.part('worker-1').kill('SIGSTOP')
-  const resume = () => {
-    stack.part('worker-1').kill('SIGCONT')
-  }
+  const resume = () => stack.part('worker-1').kill('SIGCONT')
   after(resume)
   return resume
 }

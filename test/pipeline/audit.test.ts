@@ -13,7 +13,7 @@ import { after, before, describe, it } from 'node:test'
 import type { StatusBody } from '../../gateway/watching/status/render.ts'
 import { createFunctions } from '../../shared/redis/functions.ts'
 import { runOperatorCommand } from '../support/operator-command.ts'
-import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
+import { eventually, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { newPayment, newPayments, required } from '../support/payments.ts'
 import { startTestPipeline } from '../support/pipeline.ts'
 
@@ -69,17 +69,17 @@ async function payOpen(isBooked: boolean) {
   const before = await redis.hkeys(keys.inFlight)
   await admins.default.setFaults([{ kind: 'silent', insert: isBooked, next: 1 }])
   assert.equal((await pay({ correlationId, cents })).status, 202)
-  const entryId = await eventually('it is in flight', PATIENCE_MS, async () =>
+  const entryId = await eventually('it is in flight', async () =>
     (await redis.hkeys(keys.inFlight)).find(id => !before.includes(id))
   )
-  await eventually('it has reached default', PATIENCE_MS, async () => (await admins.default.faultsFired())[0] === 1)
+  await eventually('it has reached default', async () => (await admins.default.faultsFired())[0] === 1)
   const record = required(await redis.hget(keys.inFlight, entryId))
   return { correlationId, entryId, record, requestedAt: record.split(' ')[1] ?? '' }
 }
 
 type Told = StatusBody & { audit: NonNullable<StatusBody['audit']> }
 const toldOfAudit = ({ to }: Found) =>
-  eventually('the status tells of this audit', PATIENCE_MS, async () => {
+  eventually('the status tells of this audit', async () => {
     const told = JSON.parse((await pipeline.get('/status')).body) as StatusBody
     return told.audit?.until === to && (told as Told)
   })
@@ -172,7 +172,7 @@ describe('an audit', { timeout: STUCK_AFTER_MS }, () => {
     await admins.default.purge()
     assert.equal((await fetch(`${stack.url}/purge-payments`, { method: 'POST' })).status, 200)
     assert.equal(await redis.exists(keys.audit), 0)
-    await eventually('the status forgets it', PATIENCE_MS, async () =>
+    await eventually('the status forgets it', async () =>
       (await pipeline.get('/status')).body.includes('"audit": null')
     )
   })
@@ -200,9 +200,9 @@ describe('an audit with payments in flight', { timeout: STUCK_AFTER_MS }, () => 
     booked = await payOpen(true)
     absent = await payOpen(false)
     await Promise.all(newPayments(40).map(pay))
-    await eventually('all others are settled', PATIENCE_MS, async () => (await redis.xlen(keys.queue)) === 2)
+    await eventually('all others are settled', async () => (await redis.xlen(keys.queue)) === 2)
     settledAtMs = Date.now()
-    await eventually('that was two seconds ago', PATIENCE_MS, () => Date.now() > settledAtMs + 2_100)
+    await eventually('that was two seconds ago', () => Date.now() > settledAtMs + 2_100)
   })
 
   it('compares all others, up to now, and tells what it did not compare', async () => {

@@ -38,9 +38,7 @@ type Outcome = {
 
 async function runContest(t: TestContext, mistake: Mistake, isInterrupted = false): Promise<Outcome> {
   const directory = mkdtempSync(join(tmpdir(), 'contest-test-'))
-  t.after(() => {
-    rmSync(directory, { recursive: true })
-  })
+  t.after(() => rmSync(directory, { recursive: true }))
   const schedulePath = join(directory, 'schedule.json')
   writeFileSync(schedulePath, JSON.stringify(schedule))
   const [byDefault, byFallback] = await Promise.all([startProcessor(t), startProcessor(t, { FEE: '0.15' })])
@@ -55,9 +53,7 @@ async function runContest(t: TestContext, mistake: Mistake, isInterrupted = fals
       FALLBACK_PROCESSOR_URL: byFallback.url
     }
   })
-  t.after(() => {
-    kill('SIGKILL')
-  })
+  t.after(() => kill('SIGKILL'))
   if (isInterrupted) {
     // Inside of the stage in which default fails.
     await byFallback.admin.until(({ bookings }) => bookings > 0)

@@ -128,7 +128,7 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
     await Promise.all(newPayments(30).map(pipeline.pay))
     await pipeline.pay(newPayment(1_234_567))
     await pipeline.untilSettled()
-    await eventually('the page and the status are equal', PATIENCE_MS, async () => {
+    await eventually('the page and the status are equal', async () => {
       const { acceptedPerSecond, settledPerSecond, queue, money, processors, preferred } = await status()
       const { payments } = processors.default.settled
       assert.deepEqual([acceptedPerSecond, settledPerSecond, queue.unsettled, payments], [0, 0, 0, 31])
@@ -170,7 +170,7 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
     assert.equal(await page.locator('#headline').textContent(), 'All is well')
     // While there are answers within the last ten seconds.
     await pipeline.pay(newPayment())
-    await eventually('latencies are shown', PATIENCE_MS, async () => {
+    await eventually('latencies are shown', async () => {
       for (const name of ['acceptP50', 'acceptP99']) assert.match((await figure(page, name)) ?? '', /^[\d.,]+$/)
       return true
     })
@@ -180,7 +180,7 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
     const chart = page.locator('#flow-chart')
     const pixels = () => page.evaluate<string>("document.querySelector('#flow-chart canvas').toDataURL()")
     const before = { points: Number(await chart.getAttribute('data-points')), pixels: await pixels() }
-    await eventually('the charts show payments', PATIENCE_MS, async () => {
+    await eventually('the charts show payments', async () => {
       await Promise.all(newPayments(20).map(pipeline.pay))
       const [, inside, out] = /in (\d+), out, default (\d+)/.exec((await chart.getAttribute('aria-label')) ?? '') ?? []
       const points = Number(await chart.getAttribute('data-points'))
@@ -223,7 +223,7 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
     }
     for (const width of [360, 390, 768, 1280, 3840]) {
       await page.setViewportSize({ width, height: 800 })
-      await eventually(`all fits into ${width} px, and the plot fills its frame`, PATIENCE_MS, async () => {
+      await eventually(`all fits into ${width} px, and the plot fills its frame`, async () => {
         const { overflow, gap } = await page.evaluate<{ overflow: number; gap: number }>(MEASURE)
         return overflow <= 0 && Math.abs(gap) <= 1
       })
@@ -236,7 +236,7 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
     await Promise.all(newPayments(5).map(pipeline.pay))
     await untilMood(page, 'trouble')
     await page.locator('#default[data-verdict=fails]').waitFor()
-    const inWords = await eventually('the page says so', PATIENCE_MS, async () =>
+    const inWords = await eventually('the page says so', async () =>
       (await problemsOf(page)).find(problem => problem.includes('default processor fails'))
     )
     // As the clock here has it.
@@ -247,7 +247,7 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
     await admins.fallback.setFailing(true)
     await Promise.all(newPayments(5).map(pipeline.pay))
     await untilMood(page, 'serious')
-    await eventually('the page names both', PATIENCE_MS, async () =>
+    await eventually('the page names both', async () =>
       (await problemsOf(page)).some(problem => problem.startsWith('Both processors fail'))
     )
     for (const admin of Object.values(admins)) await admin.setFailing(false)
@@ -275,7 +275,7 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
     const before = (await figure(page, 'answeredBy')) ?? ''
     stack.part(before).kill(signal)
     const isAnother = async () => ![before, null].includes(await figure(page, 'answeredBy'))
-    await eventually('another gateway tells', PATIENCE_MS, isAnother)
+    await eventually('another gateway tells', isAnother)
     return { gateway: stack.part(before), loss: (await losses())[0] }
   }
 
@@ -322,7 +322,7 @@ describe('the live page', { timeout: STUCK_AFTER_MS }, async () => {
     assert.equal(await page.title(), 'Connection lost – Payments')
     await page.locator('body.stale').waitFor()
     const lostSeconds = async () => Number(/for (\d+) s/.exec((await page.locator('#lost').textContent()) ?? '')?.[1])
-    await eventually('it counts', PATIENCE_MS, async () => (await lostSeconds()) >= 4)
+    await eventually('it counts', async () => (await lostSeconds()) >= 4)
     assert.equal(await figure(page, 'settled'), settled)
     assert.equal(await moodOf(page), 'lost')
     await stack.part('haproxy').start()

@@ -40,7 +40,7 @@ test('default is back in time: everything that waited goes there', async () => {
   await admins.default.setFailing(true)
   await pay(newPayments(30))
   // As many as open its breaker.
-  await eventually('default has refused', PATIENCE_MS, async () => (await since('default')).attempts >= 3)
+  await eventually('default has refused', async () => (await since('default')).attempts >= 3)
   await admins.default.setFailing(false)
   await pipeline.untilSettled()
   assert.equal((await since('default')).bookings, 30)

@@ -49,12 +49,8 @@ async function startWorld(environment: Record<string, string> = {}): Promise<Wor
   const told: string[] = []
   const preferred = () => redis.get(keys.preferredProcessor)
   const subscriber = await connectRedis(url, 'subscriber', null, createLog('test', 'silent'))
-  after(() => {
-    subscriber.disconnect()
-  })
-  subscriber.on('message', (_channel, text) => {
-    told.push(text)
-  })
+  after(() => subscriber.disconnect())
+  subscriber.on('message', (_channel, text) => told.push(text))
   await subscriber.subscribe(keys.preferredProcessor)
   return {
     redis,
@@ -70,11 +66,11 @@ async function startWorld(environment: Record<string, string> = {}): Promise<Wor
       }),
     async untilPolled(count) {
       const isPolled = () => PROCESSOR_NAMES.every(name => processors[name].arrivalsMs.length >= count)
-      await eventually(`${count} polls`, PATIENCE_MS + count * NEXT_POLL_MS, isPolled)
+      await eventually(`${count} polls`, isPolled, PATIENCE_MS + count * NEXT_POLL_MS)
     },
     preferred,
     untilPreferred: (name, timeoutMs = PATIENCE_MS) =>
-      eventually(`${name} is preferred`, timeoutMs, async () => (await preferred()) === name)
+      eventually(`${name} is preferred`, async () => (await preferred()) === name, timeoutMs)
   }
 }
 
@@ -91,9 +87,8 @@ function assertNeverTooEarly({ processors }: World): void {
 
 const late =
   (answer: Answer): Answer =>
-  response => {
+  response =>
     setTimeout(answer, ANSWER_LATE_MS, response)
-  }
 const troublesOf = (monitor: ServiceProcess) => monitor.log().filter(({ msg }) => msg === 'health poll in trouble')
 const isActive = (monitor: ServiceProcess) => monitor.log().some(({ msg }) => msg.startsWith('active'))
 
@@ -166,16 +161,20 @@ describe('health monitor', { concurrency: 16, timeout: STUCK_AFTER_MS }, () => {
       await world.untilPolled(index + 1)
       if (index + 1 < steps.length) answer(index + 1)
       for (const name of PROCESSOR_NAMES) {
-        const known = await eventually(`${name} is published`, PERIOD_MS, async () => {
-          const hash = await world.redis.hgetall(keys.health(name))
-          const { failing, delayMs } = step[name]
-          return hash.failing === String(failing) && hash.minResponseTimeMs === String(delayMs) && hash
-        })
+        const known = await eventually(
+          `${name} is published`,
+          async () => {
+            const hash = await world.redis.hgetall(keys.health(name))
+            const { failing, delayMs } = step[name]
+            return hash.failing === String(failing) && hash.minResponseTimeMs === String(delayMs) && hash
+          },
+          PERIOD_MS
+        )
         const checkedAtMs = Date.parse(required(known.checkedAt))
         assert(checkedAtMs >= startedAt && checkedAtMs <= Date.now())
       }
       await world.untilPreferred(step.preferred, PERIOD_MS)
-      await eventually('the workers are told', PERIOD_MS, () => world.told.at(-1) === step.preferred)
+      await eventually('the workers are told', () => world.told.at(-1) === step.preferred, PERIOD_MS)
     }
     assertNeverTooEarly(world)
 
@@ -184,7 +183,7 @@ describe('health monitor', { concurrency: 16, timeout: STUCK_AFTER_MS }, () => {
     const published = [keys.preferredProcessor, keys.health('default'), keys.health('fallback')]
     assert.equal(await world.redis.exists(...published), 3)
     const publishedCount = () => world.redis.exists(...published, keys.healthMonitor)
-    await eventually('nothing is published', EXPIRES_MS + BUSY_MS, async () => (await publishedCount()) === 0)
+    await eventually('nothing is published', async () => (await publishedCount()) === 0, EXPIRES_MS + BUSY_MS)
   })
 
   const troubles = Object.entries<Answer>({

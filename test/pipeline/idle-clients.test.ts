@@ -14,7 +14,7 @@ import { after, describe, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findFreePort } from '../../compose/local/ports.ts'
 import { httpAnswers } from '../../compose/local/readiness.ts'
-import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
+import { eventually, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { ownerOf } from '../support/owner.ts'
 import { newPayment, required } from '../support/payments.ts'
 import { bodyOf, startTestPipeline } from '../support/pipeline.ts'
@@ -58,7 +58,7 @@ async function startBalancer(
   balancer.stderr.setEncoding('utf8').on('data', (text: string) => {
     said += text
   })
-  await eventually('HAProxy and a gateway answer', PATIENCE_MS, async () => {
+  await eventually('HAProxy and a gateway answer', async () => {
     assert.equal(balancer.exitCode, null, said)
     return await httpAnswers(`http://127.0.0.1:${port}/health`)
   })
@@ -157,7 +157,7 @@ describe('idle clients', { timeout: STUCK_AFTER_MS }, () => {
     const crowd = await gather(await startSmall(), CONTEST_COUNT)
     for (let round = 2; round <= 4; round++) {
       for (const socket of crowd.sockets) socket.write(QUESTION)
-      await eventually('all have their answers', PATIENCE_MS, () => crowd.counts.answered === round * CONTEST_COUNT)
+      await eventually('all have their answers', () => crowd.counts.answered === round * CONTEST_COUNT)
     }
     assert.deepEqual(crowd.counts, { answered: 4 * CONTEST_COUNT, told: 0, ended: 0 })
     leave(crowd)

@@ -58,9 +58,7 @@ async function runScript(
   const { kill, output, exited } = startProgram(words, {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...short[script], ...environment }
   })
-  t.after(() => {
-    kill('SIGKILL')
-  })
+  t.after(() => kill('SIGKILL'))
   if (stopAt !== undefined) {
     await stopAt()
     kill('SIGINT')
@@ -135,9 +133,7 @@ describe('the verdict on the books', () => {
     ['not compared', { wasCompared: false }, /^BOOKS NOT COMPARED/]
   ]
   for (const [name, change, expected] of expectations) {
-    it(name, () => {
-      assert.match(verdict({ ...right, ...change }).join('\n'), expected)
-    })
+    it(name, () => assert.match(verdict({ ...right, ...change }).join('\n'), expected))
   }
 })
 

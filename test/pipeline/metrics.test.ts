@@ -57,12 +57,11 @@ async function sumsOf(parts: readonly string[], names: readonly string[]): Promi
   const sum = (name: string) => all.reduce((total, each) => total + (each.get(name) ?? NaN), 0)
   return Object.fromEntries(names.map(name => [name, sum(name)]))
 }
-const assertTold = async (parts: readonly string[], wanted: Record<string, number>) => {
+const assertTold = async (parts: readonly string[], wanted: Record<string, number>) =>
   assert.deepEqual(await sumsOf(parts, Object.keys(wanted)), wanted)
-}
 /** For what a process tells of others, of which it learns sooner or later. */
 const untilTold = (part: string, wanted: Record<string, number>) =>
-  eventually(`${part} tells ${JSON.stringify(wanted)}`, PATIENCE_MS, async () => {
+  eventually(`${part} tells ${JSON.stringify(wanted)}`, async () => {
     await assertTold([part], wanted)
     return true
   })
@@ -137,7 +136,7 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
 
   it("tells what of Redis's memory each part takes, all of it together", async () => {
     for (const part of GATEWAYS) {
-      await eventually(`${part} has weighed Redis since the payments`, PATIENCE_MS, async () => {
+      await eventually(`${part} has weighed Redis since the payments`, async () => {
         const told = await samples(part)
         const [queue = 0, ids = 0, totals = 0, other = 0] = ['queue', 'ids', 'totals', 'other'].map(name =>
           told.get(`payment_redis_memory_bytes{part="${name}"}`)
@@ -277,8 +276,7 @@ describe('GET /metrics', { timeout: STUCK_AFTER_MS }, () => {
   })
 
   for (const part of OURS) {
-    it(`promtool finds nothing to say about ${part}`, async () => {
-      assert.deepEqual(promtool(['check', 'metrics'], await scrape(part)), { isFine: true, output: '' })
-    })
+    it(`promtool finds nothing to say about ${part}`, async () =>
+      assert.deepEqual(promtool(['check', 'metrics'], await scrape(part)), { isFine: true, output: '' }))
   }
 })

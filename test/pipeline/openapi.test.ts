@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { Client } from 'undici'
-import { eventually, PATIENCE_MS } from '../support/eventually.ts'
+import { eventually } from '../support/eventually.ts'
 import { startGateway } from '../support/gateway.ts'
 import { readOpenApi, type Answer } from '../support/openapi.ts'
 import { newPayment } from '../support/payments.ts'
@@ -171,9 +171,9 @@ describe('docs/openapi.yaml describes', () => {
     await find(503, randomUUID())
     await ask(503, { path: '/payments-summary' })
     await purge(503, { authorization: `Bearer ${TOKEN}` })
-    await eventually('/health says it', PATIENCE_MS, () => ask(503, { path: '/health' }))
+    await eventually('/health says it', () => ask(503, { path: '/health' }))
     // A status may be half a second old.
-    await eventually('/status says it', PATIENCE_MS, async () =>
+    await eventually('/status says it', async () =>
       (await ask(200, { path: '/status' })).body.includes('"isCurrent": false')
     )
 

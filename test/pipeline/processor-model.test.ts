@@ -36,9 +36,7 @@ function post(
       response.setEncoding('utf8').on('data', (text: string) => {
         body += text
       })
-      response.on('error', reject).on('end', () => {
-        resolve({ status: response.statusCode ?? 0, body })
-      })
+      response.on('error', reject).on('end', () => resolve({ status: response.statusCode ?? 0, body }))
     })
   })
   sent.end(JSON.stringify({ correlationId: id, amount: 19.9, requestedAt, ...fields }))
@@ -69,9 +67,7 @@ const newIds = (count: number) => Array.from({ length: count }, () => randomUUID
 
 function newJournal(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'processor-'))
-  t.after(() => {
-    rmSync(directory, { recursive: true })
-  })
+  t.after(() => rmSync(directory, { recursive: true }))
   return join(directory, 'journal')
 }
 
@@ -412,12 +408,8 @@ describe('a fault', limits, () => {
       const body = JSON.stringify({ correlationId: randomUUID(), amount: 19.9, requestedAt })
       const socket = connect(port, '127.0.0.1')
       const ended = new Promise<string>(resolve => {
-        socket.on('end', () => {
-          resolve('FIN')
-        })
-        socket.on('error', (error: NodeJS.ErrnoException) => {
-          resolve(error.code ?? '')
-        })
+        socket.on('end', () => resolve('FIN'))
+        socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''))
       })
       socket.resume().write(`POST /payments HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
       return await ended

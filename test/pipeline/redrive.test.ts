@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { runOperatorCommand } from '../support/operator-command.ts'
-import { eventually, PATIENCE_MS } from '../support/eventually.ts'
+import { eventually } from '../support/eventually.ts'
 import { newPayment, newPayments } from '../support/payments.ts'
 import { startTestPipeline } from '../support/pipeline.ts'
 
@@ -13,11 +13,9 @@ const refuseNext = async (count: number) => {
   for (const admin of Object.values(admins)) await admin.setFaults([{ kind: 'status', status: 400, next: count }])
 }
 const untilDeadLetters = (count: number) =>
-  eventually(`${count} dead letters`, PATIENCE_MS, async () => (await redis.xlen(keys.deadLetters)) === count)
+  eventually(`${count} dead letters`, async () => (await redis.xlen(keys.deadLetters)) === count)
 
-beforeEach(async () => {
-  assert.match((await redrive()).output, /No dead letters/)
-})
+beforeEach(async () => assert.match((await redrive()).output, /No dead letters/))
 
 test('a dead letter is shown, put back once, and then paid', async () => {
   const [first, second] = [newPayment(750), newPayment(825)]

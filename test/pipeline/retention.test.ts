@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { createKeys } from '../../shared/keys.ts'
 import { createFunctions } from '../../shared/redis/functions.ts'
-import { eventually, PATIENCE_MS } from '../support/eventually.ts'
+import { eventually } from '../support/eventually.ts'
 import { startGateway } from '../support/gateway.ts'
 import { newPayments } from '../support/payments.ts'
 import { startProcessor } from '../support/processor/start.ts'
@@ -41,8 +41,8 @@ test('totals of long ago are exact to the minute, and a range that asks for more
   const processors = { DEFAULT_PROCESSOR_URL: processor.url, FALLBACK_PROCESSOR_URL: processor.url }
   startService('processor-worker', { REDIS_URL, ...processors, TOTALS_RETENTION_HOURS: '1' })
   const finer = `${keys.totals('default', 'requests', '')}:2026-11-20T13:05*`
-  await eventually('they are forgotten', PATIENCE_MS, async () => (await redis.keys(finer)).length === 0)
-  const since = await eventually('the totals say since when they are exact', PATIENCE_MS, async () => {
+  await eventually('they are forgotten', async () => (await redis.keys(finer)).length === 0)
+  const since = await eventually('the totals say since when they are exact', async () => {
     const told = (await redis.get(keys.totalsExactSince)) ?? ''
     return Date.now() - Date.parse(told) < 3_700_000 && told
   })

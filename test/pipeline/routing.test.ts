@@ -8,7 +8,7 @@ import { afterEach, beforeEach, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Payment, ProcessorName } from '../../shared/payment.ts'
 import { assertBooksEqual, countFromNow } from '../support/counts.ts'
-import { eventually, PATIENCE_MS } from '../support/eventually.ts'
+import { eventually } from '../support/eventually.ts'
 import { newPayment, newPayments, required } from '../support/payments.ts'
 import { startTestPipeline } from '../support/pipeline.ts'
 
@@ -51,7 +51,7 @@ async function whereaboutsOf({ correlationId }: Payment): Promise<Whereabouts> {
 
 /** Default's breaker is closed then, because a payment got through. */
 async function untilDefaultIsUsed(): Promise<void> {
-  await eventually('default is used', PATIENCE_MS, async () => {
+  await eventually('default is used', async () => {
     const payment = newPayment()
     await pay([payment])
     await pipeline.untilSettled()
@@ -82,7 +82,7 @@ test('both fail: nothing is lost, few attempts are made, and default gets everyt
   // A few first, so that the breakers open before the many come.
   await pay(newPayments(5))
   for (const name of ['default', 'fallback'] as const) {
-    await eventually(`${name} was asked`, PATIENCE_MS, async () => (await since(name)).attempts > 2)
+    await eventually(`${name} was asked`, async () => (await since(name)).attempts > 2)
   }
   await pay(newPayments(295))
 
@@ -91,7 +91,7 @@ test('both fail: nothing is lost, few attempts are made, and default gets everyt
   // Long enough for the many to be free for fallback as well, and for each processor to be probed.
   await sleep(FALLBACK_AFTER_MS)
   for (const name of ['default', 'fallback'] as const) {
-    const probeCount = await eventually(`${name} is probed`, PATIENCE_MS, async () => {
+    const probeCount = await eventually(`${name} is probed`, async () => {
       const { attempts } = await sinceOpen(name)
       return attempts >= 2 && attempts
     })

@@ -12,7 +12,7 @@ import type { Variable } from '../../shared/environment.ts'
 import { createKeys } from '../../shared/keys.ts'
 import { SERVICE_VARIABLES } from '../../shared/variables.ts'
 import { createFunctions } from '../../shared/redis/functions.ts'
-import { eventually, PATIENCE_MS } from '../support/eventually.ts'
+import { eventually } from '../support/eventually.ts'
 import { whileFrozen } from '../support/frozen-redis.ts'
 import { startGateway } from '../support/gateway.ts'
 import { newPayment, newPayments } from '../support/payments.ts'
@@ -210,7 +210,7 @@ describe('SIGTERM and SIGINT', () => {
 
     // A successor finds them.
     const successor = await startWorker({ DEAD_AFTER_MS: '300' })
-    await eventually('all are settled', PATIENCE_MS, async () => (await redis.xlen(keys.queue)) === 0)
+    await eventually('all are settled', async () => (await redis.xlen(keys.queue)) === 0)
     assert.equal((await functions.sumOfAll()).default.requests, 3n)
     successor.kill('SIGTERM')
     await assertStopped(successor)
@@ -275,7 +275,7 @@ test('logs are JSON lines, few, without ids, amounts and bodies, in good and bad
   // An error of Redis in the middle of settling: the client library hangs the whole command on it.
   for (const admin of both) await admin.setHolding(true)
   await send(400, 500)
-  await eventually('payments are in flight', PATIENCE_MS, async () => {
+  await eventually('payments are in flight', async () => {
     const states = await Promise.all(both.map(admin => admin.state()))
     return states.some(({ running }) => running > 20)
   })
@@ -283,14 +283,14 @@ test('logs are JSON lines, few, without ids, amounts and bodies, in good and bad
   await send(500, 510)
   for (const admin of both) await admin.setHolding(false)
   const hasNoticed = () => textOf('worker-1').includes('Redis calls fail')
-  await eventually('the worker has noticed', PATIENCE_MS, hasNoticed)
+  await eventually('the worker has noticed', hasNoticed)
   await redis.config('SET', 'min-replicas-to-write', '0')
   // And one that is gone in the middle of everything.
   void send(510, 600)
   stack.part('redis').kill('SIGKILL')
   await stack.part('redis').exited
   await stack.part('redis').start()
-  await eventually('it works again', PATIENCE_MS, async () => (await pipeline.pay(newPayment())).status === 202)
+  await eventually('it works again', async () => (await pipeline.pay(newPayment())).status === 202)
   await pipeline.untilSettled()
 
   for (const part of ['gateway-1', 'gateway-2', 'worker-1', 'monitor-1']) {

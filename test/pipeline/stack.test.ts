@@ -28,7 +28,7 @@ import { warningIn } from '../../compose/local/warnings.ts'
 import { createKeys } from '../../shared/keys.ts'
 import { createLog } from '../../shared/log.ts'
 import { connectRedis } from '../../shared/redis/connect.ts'
-import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
+import { eventually, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { ownerOf } from '../support/owner.ts'
 import { startProgram, type Program } from '../support/program.ts'
 
@@ -55,7 +55,7 @@ describe('startStack', limits, () => {
     const stack = await startStack({ directory: newDirectory(t) })
     ownerOf(t)(stack, running => running.kill())
     await postPayment(stack)
-    await eventually('the payment is in the books', PATIENCE_MS, async () => {
+    await eventually('the payment is in the books', async () => {
       const response = await fetch(`${stack.url}/payments-summary`)
       return ((await response.json()) as { default: { totalAmount: number } }).default.totalAmount === 19.9
     })
@@ -70,9 +70,7 @@ describe('startStack', limits, () => {
     const second = await startTestStack(t, { directory })
     const redis = ownerOf(t)(
       await connectRedis(`unix:${second.redisPath}`, 'test', 5_000, createLog('test', 'silent')),
-      client => {
-        client.disconnect()
-      }
+      client => client.disconnect()
     )
     assert.equal(await redis.xlen(createKeys().queue), 1)
   })
@@ -102,9 +100,7 @@ describe('startStack', limits, () => {
     const sentTo = createServer()
     sentTo.listen(0, '127.0.0.1')
     await once(sentTo, 'listening')
-    t.after(() => {
-      sentTo.close()
-    })
+    t.after(() => sentTo.close())
     const url = `http://127.0.0.1:${(sentTo.address() as AddressInfo).port}`
     const isSent = new Promise(resolve => {
       sentTo.on('connection', socket =>
@@ -133,11 +129,7 @@ describe('startStack', limits, () => {
     assert.equal(((await response.json()) as { status: number }).status, 503)
 
     await gateway.start()
-    await eventually(
-      'the gateway is back',
-      PATIENCE_MS,
-      async () => (await fetch(`${stack.url}/payments-summary`)).status === 200
-    )
+    await eventually('the gateway is back', async () => (await fetch(`${stack.url}/payments-summary`)).status === 200)
   })
 
   it('says which part did not come up, with the end of its log, and leaves nothing running', async t => {
@@ -183,7 +175,7 @@ describe('npm start', limits, () => {
     const { child, exited, pids, directory, environment } = await startReady(t)
     child.kill('SIGKILL')
     await exited
-    await eventually('all parts are gone', PATIENCE_MS, () => !pids.some(isAlive))
+    await eventually('all parts are gone', () => !pids.some(isAlive))
 
     // Nor does its lock keep the next one out.
     await startReady(t, { directory, environment })
@@ -250,9 +242,7 @@ describe('set-up', limits, () => {
       process.exitCode = 7`
     )
   })
-  after(() => {
-    rmSync(folder, { recursive: true })
-  })
+  after(() => rmSync(folder, { recursive: true }))
 
   it('says nothing when nothing is missing, and passes arguments and exit code on', () => {
     const words = ['compose/local/setup.mjs', script, 'a b', '--c']
@@ -390,11 +380,7 @@ async function startReady(t: TestContext, again?: Pick<Started, 'directory' | 'e
     await exited
   })
   const output = () => `${program.output.stdout}${program.output.stderr}`
-  await eventually(
-    'npm start is ready, or has ended',
-    PATIENCE_MS,
-    () => output().includes('Ready.') || child.exitCode !== null
-  )
+  await eventually('npm start is ready, or has ended', () => output().includes('Ready.') || child.exitCode !== null)
   assert.equal(child.exitCode, null, output())
   return { child, exited, directory, environment, pids: childrenOf(pid), output }
 }
@@ -409,9 +395,7 @@ function startEnvironment(own: Record<string, string>): Record<string, string> {
 }
 
 function newDirectory(t: TestContext): string {
-  return ownerOf(t)(mkdtempSync(join(tmpdir(), 'stack-')), made => {
-    rmSync(made, { recursive: true })
-  })
+  return ownerOf(t)(mkdtempSync(join(tmpdir(), 'stack-')), made => rmSync(made, { recursive: true }))
 }
 
 function pidInLog(directory: string, part: string): number {

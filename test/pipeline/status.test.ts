@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { Client } from 'undici'
 import type { StatusBody as Told } from '../../gateway/watching/status/render.ts'
-import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
+import { eventually, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { startGateway } from '../support/gateway.ts'
 import { newPayment, newPayments } from '../support/payments.ts'
 import { startTestPipeline } from '../support/pipeline.ts'
@@ -35,7 +35,7 @@ async function ask(client: Client, path: string, method: 'GET' | 'POST' | 'HEAD'
 
 /** Returns once the status has a sentence for each pattern. */
 async function untilTold(...patterns: RegExp[]): Promise<void> {
-  await eventually(`told of ${patterns.join(' and ')}`, PATIENCE_MS, async () => {
+  await eventually(`told of ${patterns.join(' and ')}`, async () => {
     const { problems } = await status()
     for (const pattern of patterns) assert.match(problems.join('\n'), new RegExp(pattern, 'm'))
     return true
@@ -43,7 +43,7 @@ async function untilTold(...patterns: RegExp[]): Promise<void> {
 }
 
 async function untilWell(): Promise<void> {
-  await eventually('nothing is wrong', PATIENCE_MS, async () => {
+  await eventually('nothing is wrong', async () => {
     const { problems, isCurrent } = await status()
     assert.deepEqual({ problems, isCurrent }, { problems: [], isCurrent: true })
     return true
@@ -67,7 +67,7 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
     await pipeline.untilSettled()
     const { default: books } = await pipeline.summary()
 
-    const both = await eventually('both gateways know all of it', PATIENCE_MS, async () => {
+    const both = await eventually('both gateways know all of it', async () => {
       const told = await Promise.all(
         gateways.map(async client => JSON.parse((await ask(client, '/status')).text) as Told)
       )
@@ -222,7 +222,7 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
     const before = await status()
     part.kill('SIGSTOP')
     await untilTold(/^Redis has not answered \(.*\) for .*, since \d\d:\d\d:\d\d UTC: new payments get 503/)
-    await eventually('HAProxy has noticed', PATIENCE_MS, async () => (await pipeline.get('/health')).status === 503)
+    await eventually('HAProxy has noticed', async () => (await pipeline.get('/health')).status === 503)
     const { isCurrent, problems, money } = await status()
     assert.deepEqual([isCurrent, problems.length, money.settled], [false, 1, before.money.settled])
     part.kill('SIGCONT')
@@ -233,7 +233,7 @@ describe('GET /status', { timeout: STUCK_AFTER_MS }, () => {
     await untilTold(/^Redis has not answered/)
     await part.start()
     const isAccepted = async () => (await pipeline.pay(newPayment())).status === 202
-    await eventually('payments are accepted again', PATIENCE_MS, isAccepted)
+    await eventually('payments are accepted again', isAccepted)
     await pipeline.untilSettled()
     await untilWell()
   })

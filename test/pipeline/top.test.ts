@@ -11,7 +11,7 @@ import { dirname, join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { after, describe, it } from 'node:test'
 import { runScript } from '../support/operator-command.ts'
-import { eventually, PATIENCE_MS, STUCK_AFTER_MS } from '../support/eventually.ts'
+import { eventually, STUCK_AFTER_MS } from '../support/eventually.ts'
 import { newPayment } from '../support/payments.ts'
 import { startTestPipeline } from '../support/pipeline.ts'
 import { findFreePort } from '../../compose/local/ports.ts'
@@ -34,9 +34,7 @@ function inTerminal(address: string, environment: Record<string, string> = {}) {
     env: { PATH: process.env.PATH, SHELL: '/bin/sh', TERM: 'xterm', ...environment },
     stdio: ['pipe', 'pipe', 'inherit']
   })
-  after(() => {
-    child.kill('SIGKILL')
-  })
+  after(() => child.kill('SIGKILL'))
   let output = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text
@@ -46,9 +44,7 @@ function inTerminal(address: string, environment: Record<string, string> = {}) {
     output: () => output,
     /** All that was drawn, as a person sees it. */
     frames: () => output.split(HOME).slice(1).map(stripVTControlCharacters),
-    type: (keys: string) => {
-      child.stdin.write(keys)
-    },
+    type: (keys: string) => child.stdin.write(keys),
     async ended() {
       await closed
       return output
@@ -56,7 +52,7 @@ function inTerminal(address: string, environment: Record<string, string> = {}) {
   }
 }
 
-const isWell = () => eventually('all is well', PATIENCE_MS, async () => (await run([stack.url, '--once'])).code === 0)
+const isWell = () => eventually('all is well', async () => (await run([stack.url, '--once'])).code === 0)
 
 describe('npm run top', { timeout: STUCK_AFTER_MS }, () => {
   it('once: a table and exit code 0 while all is well, through HAProxy or past it', async () => {
@@ -79,9 +75,7 @@ describe('npm run top', { timeout: STUCK_AFTER_MS }, () => {
 
   it('for scripts: what GET /status answers, in one line', async () => {
     const { body } = await pipeline.get('/status')
-    const server = createServer((_, response) => {
-      response.end(body)
-    }).listen(0, '127.0.0.1')
+    const server = createServer((_, response) => response.end(body)).listen(0, '127.0.0.1')
     after(() => server.close())
     await once(server, 'listening')
     const { code, stdout } = await run([String((server.address() as AddressInfo).port), '--once', '--json'])
@@ -93,7 +87,7 @@ describe('npm run top', { timeout: STUCK_AFTER_MS }, () => {
 
   it('once: exit code 1 while something is wrong, and 2 while nothing can be told', async () => {
     await redis.xadd(keys.deadLetters, '*', 'correlationId', 'x')
-    const wrong = await eventually('it tells', PATIENCE_MS, async () => {
+    const wrong = await eventually('it tells', async () => {
       const ended = await run([stack.url, '--once'])
       return ended.stdout.includes('1 dead letter waits') && ended
     })
@@ -113,10 +107,10 @@ describe('npm run top', { timeout: STUCK_AFTER_MS }, () => {
   it('in a terminal: drawn anew each second, inside 80×24, and q gives the terminal back', async () => {
     await isWell()
     const terminal = inTerminal(stack.url)
-    await eventually('it was drawn three times', PATIENCE_MS, () => terminal.frames().length > 3)
+    await eventually('it was drawn three times', () => terminal.frames().length > 3)
     for (const admin of Object.values(admins)) await admin.setFailing(true)
     for (let count = 0; count < 5; count++) await pipeline.pay(newPayment())
-    await eventually('it tells', PATIENCE_MS, () =>
+    await eventually('it tells', () =>
       terminal.frames().some(frame => /PROBLEMS?:\r\n\* Both processors fail/.test(frame))
     )
     for (const admin of Object.values(admins)) await admin.setFailing(false)
@@ -139,13 +133,11 @@ describe('npm run top', { timeout: STUCK_AFTER_MS }, () => {
   it('in a terminal without colours: says that the system is gone, with the last figures, and that it is back; Ctrl-C ends it', async () => {
     await isWell()
     const terminal = inTerminal(stack.url, { NO_COLOR: '1' })
-    await eventually('it was drawn', PATIENCE_MS, () => terminal.frames().length > 1)
+    await eventually('it was drawn', () => terminal.frames().length > 1)
     const haproxy = stack.part('haproxy')
     haproxy.kill('SIGKILL')
     await haproxy.exited
-    const told = await eventually('it tells', PATIENCE_MS, () =>
-      terminal.frames().find(frame => frame.includes('NOT REACHED'))
-    )
+    const told = await eventually('it tells', () => terminal.frames().find(frame => frame.includes('NOT REACHED')))
     assert.match(
       told,
       /^Payment[^]*NOT REACHED since \d\d:\d\d:\d\d UTC: nothing listens at [^]*The\s+figures below are of \d\d:\d\d:\d\d UTC, the last that[^]*worker-1/
@@ -153,7 +145,7 @@ describe('npm run top', { timeout: STUCK_AFTER_MS }, () => {
     await haproxy.start()
     const seenCount = terminal.frames().length
     const isBack = () => terminal.frames().some((frame, index) => index >= seenCount && frame.includes('All is well.'))
-    await eventually('it is back', PATIENCE_MS, isBack)
+    await eventually('it is back', isBack)
     terminal.type('\x03')
     const output = await terminal.ended()
     assert(output.includes(`${LEFT}ended with 0\r\n`), output)

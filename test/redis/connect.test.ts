@@ -41,16 +41,14 @@ test('a Redis that has loaded its log is used at once', async () => {
   // Asks without waiting for anything, to know when Redis was ready.
   const asking = new Redis(socket, { enableReadyCheck: false, retryStrategy: () => 50 })
   asking.on('error', () => undefined)
-  after(() => {
-    asking.disconnect()
-  })
+  after(() => asking.disconnect())
   const isLoading = () =>
     asking.ping().then(
       () => false,
       (error: unknown) => String(error).includes('LOADING')
     )
-  await eventually('Redis loads', PATIENCE_MS, isLoading)
-  await eventually('Redis has loaded', PATIENCE_MS, async () => !(await isLoading()))
+  await eventually('Redis loads', isLoading)
+  await eventually('Redis has loaded', async () => !(await isLoading()))
   const loadedAtMs = performance.now()
   const redis = await connecting
   const lateMs = performance.now() - loadedAtMs

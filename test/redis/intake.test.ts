@@ -10,7 +10,7 @@ import { createKeys } from '../../shared/keys.ts'
 import { createLog } from '../../shared/log.ts'
 import { connectRedis } from '../../shared/redis/connect.ts'
 import { createFunctions } from '../../shared/redis/functions.ts'
-import { eventually, PATIENCE_MS } from '../support/eventually.ts'
+import { eventually } from '../support/eventually.ts'
 import { whileFrozen } from '../support/frozen-redis.ts'
 import { newPayment, newPayments } from '../support/payments.ts'
 import { startTestRedis } from '../support/redis.ts'
@@ -20,16 +20,12 @@ const REDIS_TIMEOUT_MS = 2_000
 const { redis, url } = await startTestRedis()
 const log = createLog('test', 'silent')
 const client = await connectRedis(url, 'gateway', REDIS_TIMEOUT_MS, log)
-after(() => {
-  client.disconnect()
-})
+after(() => client.disconnect())
 const functions = createFunctions(client, createKeys(), 24)
 const limits = { queuedMax: 100_000, waitingMax: WAITING_MAX }
 const intake = createIntake({ functions, limits, tally: createTally(), log })
 const submit = (payment: ReturnType<typeof newPayment>) =>
-  new Promise<IntakeResult>(resolve => {
-    intake.submit(payment, resolve)
-  })
+  new Promise<IntakeResult>(resolve => intake.submit(payment, resolve))
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 /** On the heap and in buffers. */
@@ -39,7 +35,7 @@ const bytesInUse = () => {
   return heapUsed + external
 }
 const untilAccepting = () =>
-  eventually('payments are accepted', PATIENCE_MS, async () => (await submit(newPayment())).kind === 'accepted')
+  eventually('payments are accepted', async () => (await submit(newPayment())).kind === 'accepted')
 
 test('no more than may wait do so; the others are refused at once', async () => {
   await untilAccepting()

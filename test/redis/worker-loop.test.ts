@@ -12,7 +12,7 @@ import type { SendOutcome } from '../../processor-worker/outcome.ts'
 import { ROUTING_VARIABLES, routingParametersOf } from '../../processor-worker/routing-parameters.ts'
 import { createTally } from '../../processor-worker/tally.ts'
 import { readConfig } from '../../shared/environment.ts'
-import { eventually, PATIENCE_MS } from '../support/eventually.ts'
+import { eventually } from '../support/eventually.ts'
 import { newPayment, required } from '../support/payments.ts'
 import { startTestRedis } from '../support/redis.ts'
 
@@ -68,15 +68,13 @@ function startLoop(t: TestContext, functions: Functions) {
     attempts,
     stored,
     lookups: () => lookupCount,
-    arrive: () => {
-      arrive()
-    },
+    arrive: () => arrive(),
     crash: () => crash
   }
 }
 
 async function settledOnce(functions: Functions, keys: Keys) {
-  await eventually('the queue is empty', PATIENCE_MS, async () => (await redis.xlen(keys.queue)) === 0)
+  await eventually('the queue is empty', async () => (await redis.xlen(keys.queue)) === 0)
   assert.deepEqual((await functions.sumOfAll()).default, { requests: 1n, cents: 1_990n })
 }
 
@@ -85,7 +83,7 @@ test('a payment that a successor took over, and that comes back to us, is not wo
   const { loop, attempts, stored, lookups, crash } = startLoop(t, functions)
   const payment = newPayment()
   await functions.accept([payment], 10)
-  const attempt = await eventually('it is sent', PATIENCE_MS, () => attempts[0])
+  const attempt = await eventually('it is sent', () => attempts[0])
 
   // As a worker does that takes us for dead, and as we do when that worker dies.
   const entryId = required((await functions.pending('me', 1))[0])
@@ -103,18 +101,18 @@ test('a payment that was refused after a successor took it over stays with its p
   const { keys, functions } = await isolate()
   const { loop, attempts, crash } = startLoop(t, functions)
   await functions.accept([newPayment()], 10)
-  const first = await eventually('it is sent', PATIENCE_MS, () => attempts[0])
+  const first = await eventually('it is sent', () => attempts[0])
   const entryId = required((await functions.pending('me', 1))[0])
   await functions.reclaim('other', [entryId])
   loop.adopt((await functions.reclaim('me', [entryId])).payments)
 
   first.answer({ kind: 'not-booked', reason: 'status 500' })
-  await eventually('we let go of it', PATIENCE_MS, () => !loop.hasInHand(entryId))
+  await eventually('we let go of it', () => !loop.hasInHand(entryId))
   assert.match(required(await redis.hget(keys.inFlight, entryId)), /^default .* unresolved$/)
 
   // The heartbeat finds it pending for us and unheard of.
   loop.adopt((await functions.reclaim('me', [entryId])).payments)
-  const second = await eventually('it is sent again', PATIENCE_MS, () => attempts[1])
+  const second = await eventually('it is sent again', () => attempts[1])
   assert.equal(second.requestedAtMs, first.requestedAtMs)
   second.answer({ kind: 'booked' })
   await settledOnce(functions, keys)
@@ -133,15 +131,15 @@ test('a payment that we have taken again is held, although the reply to its rele
   }
   const { loop, attempts, arrive } = startLoop(t, { ...functions, release })
   await functions.accept([newPayment()], 10)
-  const first = await eventually('it is sent', PATIENCE_MS, () => attempts[0])
+  const first = await eventually('it is sent', () => attempts[0])
   // So that it is taken again at another time than before.
-  await eventually('the clock moves on', PATIENCE_MS, () => Date.now() > first.requestedAtMs)
+  await eventually('the clock moves on', () => Date.now() > first.requestedAtMs)
   // Both together, so that one exchange with Redis releases and takes.
   arrive()
   first.answer({ kind: 'not-booked', reason: 'status 500' })
-  const second = await eventually('it is sent again', PATIENCE_MS, () => attempts[1])
+  const second = await eventually('it is sent again', () => attempts[1])
   const entryId = required((await functions.pending('me', 1))[0])
-  await eventually('the release is repeated', PATIENCE_MS, () => releaseCount === 2)
+  await eventually('the release is repeated', () => releaseCount === 2)
   await setImmediate()
   assert(loop.hasInHand(entryId), 'an attempt is under way')
   second.answer({ kind: 'booked' })

@@ -102,9 +102,7 @@ export function plotSchedule(title: string, schedule: Schedule, parameters: Rout
   const { profit, idealProfit } = simulate(schedule, {
     policy,
     parameters,
-    sample: each => {
-      samples.push(each)
-    }
+    sample: each => samples.push(each)
   })
   return plotRun(`${title}: ${percent(profit / idealProfit)} of the ideal`, schedule, samples)
 }

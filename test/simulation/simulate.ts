@@ -83,9 +83,7 @@ export function simulate(schedule: Schedule, options: SimulationOptions): RunRes
   }
   const createProcessor = (name: ProcessorName) =>
     new SimulatedProcessor(
-      (batch, delayMs) => {
-        events.add(nowMs + NETWORK_MS + delayMs, { kind: 'done', processor: name, batch })
-      },
+      (batch, delayMs) => events.add(nowMs + NETWORK_MS + delayMs, { kind: 'done', processor: name, batch }),
       (batch, isBooked) => {
         if (!isBooked) idleness.refused(batch.ranges)
         const worker = workers[batch.workerIndex]
@@ -127,9 +125,7 @@ export function simulate(schedule: Schedule, options: SimulationOptions): RunRes
     events.add(nowMs + sampleEveryMs, { kind: 'sample' })
   }
 
-  schedule.stages.forEach((stage, index) => {
-    events.add(stage.atMs, { kind: 'stage', index })
-  })
+  schedule.stages.forEach((stage, index) => events.add(stage.atMs, { kind: 'stage', index }))
   for (const processor of PROCESSOR_NAMES) events.add(0, { kind: 'poll', processor })
   for (const worker of workers) wakeAt(worker, queue.nextArrivalMs)
   if (sample) events.add(0, { kind: 'sample' })

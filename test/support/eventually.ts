@@ -18,7 +18,7 @@ type Yes<T> = NonNullable<Exclude<T, false>>
  *
  * @throws after `timeoutMs`, with what was waited for and the last answer
  */
-export async function eventually<T>(what: string, timeoutMs: number, ask: () => T | Promise<T>): Promise<Yes<T>> {
+export async function eventually<T>(what: string, ask: () => T | Promise<T>, timeoutMs = PATIENCE_MS): Promise<Yes<T>> {
   const deadlineMs = performance.now() + timeoutMs
   while (true) {
     let last: unknown

@@ -45,8 +45,6 @@ export function createMovableClock(directory: string): MovableClock {
     },
     set,
     // Half a millisecond more, because the library reads it as a fraction of a second and cuts off the rest.
-    stopAt: timeMs => {
-      write(new Date(timeMs).toISOString().replace('T', ' ').replace('Z', '5'))
-    }
+    stopAt: timeMs => write(new Date(timeMs).toISOString().replace('T', ' ').replace('Z', '5'))
   }
 }

@@ -2,7 +2,7 @@ import { after } from 'node:test'
 import { Pool } from 'undici'
 import { decimalFromCents } from '../../shared/money.ts'
 import type { Payment, ProcessorName } from '../../shared/payment.ts'
-import { eventually, PATIENCE_MS } from './eventually.ts'
+import { eventually } from './eventually.ts'
 import { ownerOf } from './owner.ts'
 import { startTestStack, type TestStack, type TestStackOptions } from './stack.ts'
 
@@ -48,7 +48,7 @@ export async function startTestPipeline(options: TestStackOptions = {}): Promise
     get: path => request('GET', path),
     pay: payment => request('POST', '/payments', bodyOf(payment)),
     async untilSettled() {
-      await eventually('the queue is empty', PATIENCE_MS, async () => (await redis.xlen(keys.queue)) === 0)
+      await eventually('the queue is empty', async () => (await redis.xlen(keys.queue)) === 0)
     },
     async summary(query = '') {
       const { status, body } = await request('GET', `/payments-summary${query}`)

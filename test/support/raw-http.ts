@@ -24,9 +24,7 @@ export async function sendRaw(
   isHead = false
 ): Promise<RawReply> {
   const socket = connect({ host: '127.0.0.1', port, noDelay: true })
-  socket.setTimeout(TIMEOUT_MS, () => {
-    socket.destroy()
-  })
+  socket.setTimeout(TIMEOUT_MS, () => socket.destroy())
   try {
     const reply = readReply(socket, isHead)
     // Whoever awaits it below hears of it.
@@ -34,9 +32,7 @@ export async function sendRaw(
     for (const piece of Array.isArray(request) ? (request as string[]) : [request as Uint8Array | string]) {
       await new Promise(resolve => socket.write(piece, resolve))
       // What was written has left as a segment of its own by the next timer.
-      await new Promise(resolve => {
-        setTimeout(resolve, 1)
-      })
+      await new Promise(resolve => setTimeout(resolve, 1))
     }
     return await reply
   } finally {
@@ -57,16 +53,12 @@ export async function readStatuses(socketPath: string, bytes: Uint8Array): Promi
     text += chunk.toString('latin1')
   })
   await new Promise<void>((resolve, reject) => {
-    socket.setTimeout(TIMEOUT_MS, () => {
-      socket.destroy(new Error(`left open after ${text.slice(0, 200)}`))
-    })
+    socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error(`left open after ${text.slice(0, 200)}`)))
     // A server that closes while bytes are under way resets the connection.
     socket.on('error', error => {
       if ((error as NodeJS.ErrnoException).code === undefined) reject(error)
     })
-    socket.on('close', () => {
-      resolve()
-    })
+    socket.on('close', () => resolve())
     socket.write(bytes)
   })
   return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status))
@@ -82,9 +74,7 @@ function readReply(socket: Socket, isHead: boolean): Promise<RawReply> {
     })
     // A server that refuses early may reset the connection after its reply: what has come is what counts.
     socket.on('error', () => undefined)
-    socket.on('close', () => {
-      reject(new Error(`no complete reply: ${bytes.toString('latin1', 0, 200)}`))
-    })
+    socket.on('close', () => reject(new Error(`no complete reply: ${bytes.toString('latin1', 0, 200)}`)))
   })
 }
 

@@ -47,8 +47,6 @@ export async function startRedis(own: Own, args: readonly string[]): Promise<{ r
     if (server.exitCode === null) await once(server, 'exit')
   })
   const url = `unix:${socket}`
-  const redis = own(await connectRedis(url, 'test', 30_000, createLog('test', 'silent')), client => {
-    client.disconnect()
-  })
+  const redis = own(await connectRedis(url, 'test', 30_000, createLog('test', 'silent')), client => client.disconnect())
   return { redis, url }
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { after } from 'node:test'
-import { eventually, PATIENCE_MS } from './eventually.ts'
+import { eventually } from './eventually.ts'
 import { startProgram, type Program } from './program.ts'
 
 export type LogLine = Record<string, unknown> & { level: number; msg: string }
@@ -43,8 +43,6 @@ export function startService(
     ...program,
     log,
     untilLogged: msg =>
-      eventually(`${name} logs "${msg}"; it wrote ${output.stderr}`, PATIENCE_MS, () =>
-        log().find(line => line.msg === msg)
-      )
+      eventually(`${name} logs "${msg}"; it wrote ${output.stderr}`, () => log().find(line => line.msg === msg))
   }
 }

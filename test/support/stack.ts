@@ -51,9 +51,7 @@ export async function startTestStack(own: Own, name: string, options: TestStackO
   })
   const redis = own(
     await connectRedis(`unix:${stack.redisPath}`, 'test', REPLY_TIMEOUT_MS, createLog('test', 'silent')),
-    client => {
-      client.disconnect()
-    }
+    client => client.disconnect()
   )
   const { default: ofDefault, fallback: ofFallback } = stack.processorUrls
   return {

@@ -35,16 +35,13 @@ describe('a payment in flight', () => {
   const AT_BOTH = 'booked at both processors'
   const ELSEWHERE = 'in flight at default, booked at fallback'
 
-  it('that its processor has before and after is taken off', () => {
-    assert.deepEqual(judged(answers(stored())), at('default'))
-  })
+  it('that its processor has before and after is taken off', () =>
+    assert.deepEqual(judged(answers(stored())), at('default')))
   it('is not, if it stands there with a time out of the range', () => {
     for (const requestedAtMs of [999, 2_001]) assert.deepEqual(judged(answers(stored(requestedAtMs))), NOTHING)
     for (const requestedAtMs of [1_000, 2_000]) assert.deepEqual(judged(answers(stored(requestedAtMs))), at('default'))
   })
-  it('that nobody has is nothing to take off', () => {
-    assert.deepEqual(judged(answers(ABSENT)), NOTHING)
-  })
+  it('that nobody has is nothing to take off', () => assert.deepEqual(judged(answers(ABSENT)), NOTHING))
   it('is not clear where it was booked in between, or the answer was none', () => {
     const cases: [LookupOutcome, LookupOutcome][] = [
       [ABSENT, stored()],

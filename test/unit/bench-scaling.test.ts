@@ -24,9 +24,7 @@ describe('the search', () => {
       assert(found <= capacity && found >= (capacity - 50) / 1.1 - 1, `${found} of ${capacity}`)
     }
   })
-  it('takes few trials', () => {
-    assert(search(11_000).trials.length <= 8)
-  })
+  it('takes few trials', () => assert(search(11_000).trials.length <= 8))
   it('tries no rate above the highest or below the lowest', () => {
     assert.equal(search(1e9, 300).found, 300)
     assert.equal(search(1e9, 6_000).found, 6_000)

@@ -86,16 +86,11 @@ describe('an answer', () => {
   const some: Range = { name: 'any', fromMs: END_MS - 86_400_000, toMs: END_MS - 1 }
   it('is right to the cent', () => {
     assertRight(some, textOf(some), ledger)
-    for (const more of [1, -1])
-      assert.throws(() => {
-        assertRight(some, textOf(some, more), ledger)
-      }, BooksError)
+    for (const more of [1, -1]) assert.throws(() => assertRight(some, textOf(some, more), ledger), BooksError)
   })
   it('may have what arrived meanwhile where the range has no bounds, but no less', () => {
     assertRight(all, textOf(all, 1), ledger)
-    assert.throws(() => {
-      assertRight(all, textOf(all, -1), ledger)
-    }, BooksError)
+    assert.throws(() => assertRight(all, textOf(all, -1), ledger), BooksError)
   })
 })
 

@@ -98,15 +98,12 @@ const observation: Observation = {
 
 describe('the figures of a rate', () => {
   const figures = rateFigures(observation)
-  it('count latency from when a request was due, also of those that were sent late', () => {
-    assert.deepEqual([figures.acceptP50Ms, figures.acceptP99Ms], [4, 1_000.5])
-  })
-  it('count a request when it was sent, an acceptance when it was answered, each in its time', () => {
-    assert.deepEqual([figures.offeredPerSecond, figures.acceptedPerSecond, figures.settledPerSecond], [2, 2.5, 2])
-  })
-  it('divide all CPU until everything was settled by what was settled', () => {
-    assert.deepEqual([figures.cpuMicrosByService.redis, figures.cpuMicrosPerPayment], [100, 500])
-  })
+  it('count latency from when a request was due, also of those that were sent late', () =>
+    assert.deepEqual([figures.acceptP50Ms, figures.acceptP99Ms], [4, 1_000.5]))
+  it('count a request when it was sent, an acceptance when it was answered, each in its time', () =>
+    assert.deepEqual([figures.offeredPerSecond, figures.acceptedPerSecond, figures.settledPerSecond], [2, 2.5, 2]))
+  it('divide all CPU until everything was settled by what was settled', () =>
+    assert.deepEqual([figures.cpuMicrosByService.redis, figures.cpuMicrosPerPayment], [100, 500]))
   it('tell what the cores did', () => {
     const rounded = Object.fromEntries(
       Object.entries(figures.cores).map(([name, cores]) => [name, Number(cores.toFixed(6))])
@@ -165,19 +162,16 @@ describe('comparing runs', () => {
     assert.equal(cpu([100, 101, 102], [110, 111, 112]), 'WORSE')
     assert.equal(cpu([110, 111, 112], [100, 101, 102]), 'better')
   })
-  it('takes runs that overlap for noise, however far apart their medians are', () => {
-    assert.equal(cpu([100, 100, 140], [130, 135, 140]), 'same')
-  })
-  it('takes small changes for noise, however sure they are', () => {
-    assert.equal(cpu([100, 100, 100], [104, 104, 104]), 'same')
-  })
+  it('takes runs that overlap for noise, however far apart their medians are', () =>
+    assert.equal(cpu([100, 100, 140], [130, 135, 140]), 'same'))
+  it('takes small changes for noise, however sure they are', () =>
+    assert.equal(cpu([100, 100, 100], [104, 104, 104]), 'same'))
   it('wants three times the change where there are fewer than three runs', () => {
     assert.equal(cpu([100, 100, 100], [110, 110]), 'same')
     assert.equal(cpu([100], [116]), 'WORSE')
   })
-  it('knows that more settled is better', () => {
-    assert.deepEqual([settled(100, 80), settled(80, 100), settled(100, 101)], ['WORSE', 'better', 'same'])
-  })
+  it('knows that more settled is better', () =>
+    assert.deepEqual([settled(100, 80), settled(80, 100), settled(100, 101)], ['WORSE', 'better', 'same']))
   it('says how the medians compare, and the least and most that two runs can say', () => {
     const [change] = compareRuns(
       [run(1, { settledPerSecond: 100 }), run(1, { settledPerSecond: 110 })],
@@ -205,9 +199,7 @@ describe('what was the limit', () => {
     throttledByService: mapServices(() => 0)
   }
   const limits = (changed: Partial<RateResult>) => describeLimits({ ...quiet, ...changed }, 2).join(' ')
-  it('is nothing to tell of on a quiet machine', () => {
-    assert.equal(limits({}), '')
-  })
+  it('is nothing to tell of on a quiet machine', () => assert.equal(limits({}), ''))
   it('is the pipeline when its answers kept the load waiting', () => {
     assert.match(
       limits({ offeredPerSecond: 80 }),
@@ -232,9 +224,7 @@ describe('what was the limit', () => {
       /of the time: redis 20 %/
     )
   })
-  it('is settling when the queue grew', () => {
-    assert.match(limits({ settledPerSecond: 90 }), /The queue grew/)
-  })
+  it('is settling when the queue grew', () => assert.match(limits({ settledPerSecond: 90 }), /The queue grew/))
 })
 
 describe('arguments', () => {

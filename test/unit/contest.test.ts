@@ -119,9 +119,8 @@ describe('the schedule', () => {
   })
 
   it('is refused with the name of the field that is wrong', () => {
-    const change = (schedule: ReturnType<typeof published>, index: number, fields: Record<string, unknown>) => {
+    const change = (schedule: ReturnType<typeof published>, index: number, fields: Record<string, unknown>) =>
       Object.assign(schedule.stages[index] ?? {}, fields)
-    }
     const cases: [string, RegExp, (schedule: ReturnType<typeof published>) => void][] = [
       [
         'missing',
@@ -189,31 +188,15 @@ describe('the schedule', () => {
       [
         'delay',
         /^stages\[2\]\.default\.delayMs must/,
-        schedule => {
-          change(schedule, 2, { default: { delayMs: -1, failing: false } })
-        }
+        schedule => change(schedule, 2, { default: { delayMs: -1, failing: false } })
       ],
       [
         'failing',
         /^stages\[2\]\.default\.failing must/,
-        schedule => {
-          change(schedule, 2, { default: { delayMs: 0, failing: 'no' } })
-        }
+        schedule => change(schedule, 2, { default: { delayMs: 0, failing: 'no' } })
       ],
-      [
-        'order',
-        /^stages\[1\]\.atMs must be later/,
-        schedule => {
-          change(schedule, 1, { atMs: 1_000 })
-        }
-      ],
-      [
-        'too late',
-        /^stages\[5\]\.atMs must/,
-        schedule => {
-          change(schedule, 5, { atMs: 60_001 })
-        }
-      ]
+      ['order', /^stages\[1\]\.atMs must be later/, schedule => change(schedule, 1, { atMs: 1_000 })],
+      ['too late', /^stages\[5\]\.atMs must/, schedule => change(schedule, 5, { atMs: 60_001 })]
     ]
     for (const [what, problem, spoil] of cases) {
       const schedule = published()

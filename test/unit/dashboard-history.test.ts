@@ -26,10 +26,6 @@ test('keeps one of a second, also when the status is asked for more often', () =
   assert(times.length <= HISTORY_MS / 900 + 1 && times.length >= HISTORY_MS / 1_100)
 })
 
-test('a status that came 60 ms early is kept', () => {
-  assert.equal(timesKept([0, 1_000, 1_940, 3_000]).length, 4)
-})
+test('a status that came 60 ms early is kept', () => assert.equal(timesKept([0, 1_000, 1_940, 3_000]).length, 4))
 
-test('begins anew after a long pause', () => {
-  assert.deepEqual(timesKept([0, HISTORY_MS + 1]), [HISTORY_MS + 1])
-})
+test('begins anew after a long pause', () => assert.deepEqual(timesKept([0, HISTORY_MS + 1]), [HISTORY_MS + 1]))

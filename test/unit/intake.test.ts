@@ -16,9 +16,8 @@ type Accept = (payments: readonly Payment[]) => Promise<Acceptance[]>
 function startIntake(accept: Accept, waitingMax = 10_000) {
   const tally = createTally()
   const logged: string[] = []
-  const note = (level: string) => (fields: object, msg: string) => {
+  const note = (level: string) => (fields: object, msg: string) =>
     logged.push(`${level} ${msg} ${JSON.stringify(fields)}`)
-  }
   const log = { debug: () => undefined, warn: note('warn'), error: note('error') } as unknown as Log
   const functions = { accept } as unknown as Functions
   const intake = createIntake({ functions, limits: { queuedMax: 1, waitingMax }, tally, log })

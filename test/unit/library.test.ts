@@ -14,9 +14,7 @@ const read = (file: string) => readFileSync(join(FOLDER, file), 'utf8')
 const all = LUA_FILES.map(read).join('\n')
 
 describe('the Lua files', () => {
-  it('are all in the library', () => {
-    assert.deepEqual(readdirSync(FOLDER).sort(), [...LUA_FILES].sort())
-  })
+  it('are all in the library', () => assert.deepEqual(readdirSync(FOLDER).sort(), [...LUA_FILES].sort()))
   it('register each function that has a header', () => {
     const described = [...all.matchAll(/^--\[\[ (\w+): /gm)].map(([, name]) => name)
     const registered = [...read('register-functions.lua').matchAll(/^ {2}\{ '(\w+)', (\w+),/gm)]
@@ -24,9 +22,7 @@ describe('the Lua files', () => {
     assert.deepEqual(registered.map(([, name]) => name).sort(), described.sort())
     for (const [, name, callback] of registered) assert.equal(callback, name)
   })
-  it('leave room for more: Lua knows 200 locals of one text', () => {
-    assert((all.match(/^local /gm)?.length ?? 0) < 150)
-  })
+  it('leave room for more: Lua knows 200 locals of one text', () => assert((all.match(/^local /gm)?.length ?? 0) < 150))
 })
 
 describe('errors', () => {

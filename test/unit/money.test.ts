@@ -16,17 +16,17 @@ import { words } from '../support/words.ts'
 
 test('any amount of whole cents survives JSON', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: CENTS_MAX }), whole => {
+    fc.property(fc.integer({ min: 1, max: CENTS_MAX }), whole =>
       assert.equal(centsFromDecimal(JSON.parse(decimalFromCents(whole))), whole)
-    })
+    )
   )
 })
 
 test('more than two decimals is refused, not rounded', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 1_000_000_000 }), fc.integer({ min: 1, max: 9 }), (whole, third) => {
+    fc.property(fc.integer({ min: 1, max: 1_000_000_000 }), fc.integer({ min: 1, max: 9 }), (whole, third) =>
       assert.equal(centsFromDecimal(Number(`${decimalFromCents(whole)}${third}`)), undefined)
-    })
+    )
   )
 })
 
@@ -73,9 +73,8 @@ test('decimals are exact beyond the range of doubles', () => {
   assert.deepEqual(decimals, ['0.00', '0.05', '1234567890123456789.01'])
 })
 
-test('a difference keeps its sign', () => {
-  assert.deepEqual([0n, 5n, -5n, -1_990n].map(signedDecimalFromCents), ['0.00', '0.05', '-0.05', '-19.90'])
-})
+test('a difference keeps its sign', () =>
+  assert.deepEqual([0n, 5n, -5n, -1_990n].map(signedDecimalFromCents), ['0.00', '0.05', '-0.05', '-19.90']))
 
 test('92 million payments of the maximum fit into what Redis counts in, and 2,900 a second of the default maximum for a year', () => {
   const countMax = 2n ** 63n - 1n

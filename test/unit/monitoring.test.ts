@@ -10,9 +10,7 @@ import { alertQueries, MONITORING, panelQueries, readDashboard, selectorsOf } fr
 import { promtool } from '../support/promtool.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'monitoring-'))
-after(() => {
-  rmSync(folder, { recursive: true, force: true })
-})
+after(() => rmSync(folder, { recursive: true, force: true }))
 
 function assertFine(words: readonly string[]): void {
   const { isFine, output } = promtool(words)
@@ -20,9 +18,8 @@ function assertFine(words: readonly string[]): void {
 }
 
 describe('compose/monitoring/prometheus.yml', () => {
-  it('is accepted, with the targets of npm start', () => {
-    assertFine(['check', 'config', join(MONITORING, 'prometheus.yml')])
-  })
+  it('is accepted, with the targets of npm start', () =>
+    assertFine(['check', 'config', join(MONITORING, 'prometheus.yml')]))
 
   it('is accepted with those of the containers, which have the same roles', () => {
     cpSync(MONITORING, folder, { recursive: true })
@@ -44,9 +41,8 @@ describe('compose/monitoring/alerts.yml', () => {
     assert.equal(alertQueries().length, alerts.length)
   })
 
-  it('fires when it should, and only then', () => {
-    assertFine(['test', 'rules', join(import.meta.dirname, 'alerts.test.yml')])
-  })
+  it('fires when it should, and only then', () =>
+    assertFine(['test', 'rules', join(import.meta.dirname, 'alerts.test.yml')]))
 
   for (const alert of alerts) {
     const [name = ''] = alert.split('\n')

@@ -24,11 +24,8 @@ describe('limiter', () => {
     assert.deepEqual([ran, limiter.running, limiter.queued], [10_000, 0, 0])
   })
 
-  it('refuses to let out more than it let in', () => {
-    assert.throws(() => {
-      new Limiter({ runningMax: 1, queuedMax: 1 }).leave()
-    }, /without enter/)
-  })
+  it('refuses to let out more than it let in', () =>
+    assert.throws(() => new Limiter({ runningMax: 1, queuedMax: 1 }).leave(), /without enter/))
 })
 
 describe('health window', () => {
@@ -43,13 +40,11 @@ describe('health window', () => {
     assert.deepEqual(turns(new HealthWindow(5_000, 0), 5_000, 9_900), [0, 100])
   })
 
-  it('gives a window to the call that waited for it, not to one that comes in it', () => {
-    assert.deepEqual(turns(new HealthWindow(5_000, 0), 0, 4_000, 5_500), [0, 1_000, 4_500])
-  })
+  it('gives a window to the call that waited for it, not to one that comes in it', () =>
+    assert.deepEqual(turns(new HealthWindow(5_000, 0), 0, 4_000, 5_500), [0, 1_000, 4_500]))
 
-  it('saves up nothing in quiet times', () => {
-    assert.deepEqual(turns(new HealthWindow(5_000, 200), 200, 60_200, 60_200), [0, 0, 5_000])
-  })
+  it('saves up nothing in quiet times', () =>
+    assert.deepEqual(turns(new HealthWindow(5_000, 200), 200, 60_200, 60_200), [0, 0, 5_000]))
 })
 
 describe('books', () => {
@@ -86,9 +81,7 @@ describe('payment body', () => {
   const good = { correlationId: id.toUpperCase(), amount: 19.9, requestedAt: '2026-07-15T12:34:56.000Z' }
   const stored = { id, cents: 1990, requestedAtMs: Date.UTC(2026, 6, 15, 12, 34, 56) }
 
-  it('is taken apart', () => {
-    assert.deepEqual(decodePayment(JSON.stringify(good)), stored)
-  })
+  it('is taken apart', () => assert.deepEqual(decodePayment(JSON.stringify(good)), stored))
 
   it('is refused when a field is missing or wrong', () => {
     const fields = [
@@ -125,11 +118,7 @@ describe('payment body', () => {
       [1e-9, 0]
     ] as const
     for (const [amount, cents] of cases) assert.equal(centsRounded(amount), cents, String(amount))
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 1e12 }), cents => {
-        assert.equal(centsRounded(cents / 100), cents)
-      })
-    )
+    fc.assert(fc.property(fc.integer({ min: 1, max: 1e12 }), cents => assert.equal(centsRounded(cents / 100), cents)))
   })
 
   it('has decimals written without going through floats', () => {

@@ -18,9 +18,8 @@ const CLOSED = { purge: null, status: null, dashboard: null }
 
 function attached(options: Pick<RoutesOptions, 'purge' | 'status' | 'dashboard'>) {
   const handlers = new Map<string, (res: HttpResponse, req: HttpRequest) => void>()
-  const attach = (method: string) => (path: string, handler: (res: HttpResponse, req: HttpRequest) => void) => {
+  const attach = (method: string) => (path: string, handler: (res: HttpResponse, req: HttpRequest) => void) =>
     handlers.set(`${method} ${path}`, handler)
-  }
   const app = { get: attach('get'), post: attach('post'), any: attach('any'), ws: attach('ws') }
   let problem: Problem | undefined
   const replies = {

@@ -93,12 +93,8 @@ describe('the model', () => {
     const started: Batch[] = []
     const answers: [number, boolean][] = []
     const processor = new SimulatedProcessor(
-      batch => {
-        started.push(batch)
-      },
-      ({ ranges }, isBooked) => {
-        answers.push([countOf(ranges), isBooked])
-      }
+      batch => started.push(batch),
+      ({ ranges }, isBooked) => answers.push([countOf(ranges), isBooked])
     )
     processor.receive({
       workerIndex: 0,
@@ -138,9 +134,7 @@ describe('the model', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 20 })), times => {
         const events = new EventQueue<number>()
-        times.forEach((ms, index) => {
-          events.add(ms, index)
-        })
+        times.forEach((ms, index) => events.add(ms, index))
         const seen = times.map(() => required(events.next()))
         const sorted = times
           .map((atMs, event) => ({ atMs, event }))
@@ -280,7 +274,6 @@ describe('the comparison with a real run', () => {
     assert.match(table, /default +900 +879 +2\.10 %/)
   })
 
-  it('names what a result lacks', () => {
-    assert.throws(() => parseRealRun({ asked: 1, settledDefault: 1 }), /no settledFallback/)
-  })
+  it('names what a result lacks', () =>
+    assert.throws(() => parseRealRun({ asked: 1, settledDefault: 1 }), /no settledFallback/))
 })

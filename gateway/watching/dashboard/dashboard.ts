@@ -24,9 +24,7 @@ const HEADERS = {
 /** The live page: `/dashboard`, its files below that, and its WebSocket `/dashboard/live`. It can change nothing. */
 export function createDashboard(status: StatusSource, log: Log): Dashboard {
   const history = createHistory()
-  status.onMade(made => {
-    history.add(pointOf(made, Date.now()))
-  })
+  status.onMade(made => history.add(pointOf(made, Date.now())))
   const answer = createFileAnswer(log)
   const live = createLive(status, history)
   return {

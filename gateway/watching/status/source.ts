@@ -75,9 +75,7 @@ export async function createStatusSource(options: StatusOptions): Promise<Status
   }, LAST_KNOWN_EVERY_MS).unref()
   return {
     read,
-    onMade: listener => {
-      listeners.push(listener)
-    }
+    onMade: listener => listeners.push(listener)
   }
 }
 
@@ -85,14 +83,10 @@ class NoAnswer extends Error {}
 
 async function withinPatience<T>(work: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => {
-    reject(new NoAnswer())
-  }, PATIENCE_MS)
+  const timer = setTimeout(() => reject(new NoAnswer()), PATIENCE_MS)
   // It may fail when nobody waits for it any more.
   work.catch(() => undefined)
-  return await Promise.race([work, late]).finally(() => {
-    clearTimeout(timer)
-  })
+  return await Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
 function reasonOf(error: unknown): string {

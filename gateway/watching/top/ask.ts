@@ -52,9 +52,7 @@ function get(options: Address['options']): Promise<{ code: number; body: string 
           body += text
         })
         .on('error', reject)
-        .on('end', () => {
-          resolve({ code: response.statusCode ?? 0, body })
-        })
+        .on('end', () => resolve({ code: response.statusCode ?? 0, body }))
     })
     asked.on('error', reject).end()
   })

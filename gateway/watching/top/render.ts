@@ -35,9 +35,8 @@ export function renderView(view: View, width: number): Line[] {
 function headLines({ address, status, lost }: View, width: number): Line[] {
   const from = status === null ? '' : `  ${clock(status.at)}, from ${status.answeredBy}`
   const lines: Line[] = [{ text: `Payment pipeline  ${address}${from}`, tone: 'title' }]
-  const bad = (text: string, indent = '  ') => {
+  const bad = (text: string, indent = '  ') =>
     lines.push(...wrapped(text, width, indent).map(each => ({ text: each, tone: 'bad' as const })))
-  }
   if (lost !== null) {
     const figures = status === null ? '' : ` The figures below are of ${clock(status.at)}, the last that came.`
     bad(`NOT REACHED since ${clock(lost.since)}: ${lost.reason}. It is tried again every second.${figures}`)

@@ -52,9 +52,7 @@ export async function serveMetrics(
   return {
     close: () =>
       new Promise(resolve => {
-        server.close(() => {
-          resolve()
-        })
+        server.close(() => resolve())
         server.closeAllConnections()
       })
   }

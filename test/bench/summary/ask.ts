@@ -102,13 +102,7 @@ export function startAsking(
       )
     }
   }, TICK_MS)
-  signal.addEventListener(
-    'abort',
-    () => {
-      clearInterval(timer)
-    },
-    { once: true }
-  )
+  signal.addEventListener('abort', () => clearInterval(timer), { once: true })
 
   return {
     async end() {

@@ -86,12 +86,8 @@ async function startEngine(signal?: AbortSignal): Promise<{ socketPath: string; 
     { stdio: ['ignore', log, log], detached: true }
   )
   const hasExited = new Promise<void>(done => {
-    child.once('exit', () => {
-      done()
-    })
-    child.once('error', () => {
-      done()
-    })
+    child.once('exit', () => done())
+    child.once('error', () => done())
   })
   const stop = async () => {
     await end(child, hasExited)

@@ -91,9 +91,7 @@ export function addAdminRoutes(app: TemplatedApp, processor: Processor): void {
     )
     .get(
       '/admin/faults',
-      withToken(res => {
-        reply(res, 200, JSON.stringify(processor.faults))
-      })
+      withToken(res => reply(res, 200, JSON.stringify(processor.faults)))
     )
     .put(
       '/admin/hold',

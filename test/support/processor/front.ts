@@ -22,9 +22,7 @@ export async function startFront(host: string, port: number, modelPort: number):
         sockets.delete(socket)
         other.destroy()
       })
-      socket.on('error', () => {
-        other.destroy()
-      })
+      socket.on('error', () => other.destroy())
     }
     client.pipe(model)
     model.on('data', (bytes: Buffer) => {

@@ -70,10 +70,7 @@ function sendRaw(res: HttpResponse, bytes: string | undefined): void {
   // Later, because within a handler everything is corked: close() would throw the bytes away unsent.
   setImmediate(() => {
     if (res.isGone === true) return
-    if (bytes !== undefined)
-      res.cork(() => {
-        res.writeStatus(bytes)
-      })
+    if (bytes !== undefined) res.cork(() => res.writeStatus(bytes))
     res.close()
   })
 }

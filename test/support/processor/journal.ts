@@ -41,9 +41,7 @@ export class Journal {
     this.#waiting.push(callback)
     if (this.#isScheduled) return
     this.#isScheduled = true
-    setImmediate(() => {
-      this.flush()
-    })
+    setImmediate(() => this.flush())
   }
 
   /** Writes now what is still to be written. */

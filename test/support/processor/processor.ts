@@ -88,9 +88,7 @@ export class Processor {
       } else if (this.delayMs === 0) {
         this.#finish(payment, count)
       } else {
-        setTimeout(() => {
-          this.#finish(payment, count)
-        }, this.delayMs)
+        setTimeout(() => this.#finish(payment, count), this.delayMs)
       }
     })
     if (!isAdmitted) count(TOO_MANY)
@@ -110,9 +108,7 @@ export class Processor {
   askHealth(nowMs: number, answer: (body: string) => void): boolean {
     const turn = this.#healthWindow.ask(nowMs)
     if (turn.kind === 'refused') return false
-    const reply = () => {
-      answer(`{"failing":${this.isFailing},"minResponseTime":${this.delayMs}}`)
-    }
+    const reply = () => answer(`{"failing":${this.isFailing},"minResponseTime":${this.delayMs}}`)
     if (turn.waitMs === 0) reply()
     else setTimeout(reply, turn.waitMs)
     return true
@@ -141,9 +137,7 @@ export class Processor {
 
   #finish(payment: StoredPayment, answer: (answer: Answer) => void): void {
     if (this.#isHolding) {
-      this.#held.push(() => {
-        this.#finish(payment, answer)
-      })
+      this.#held.push(() => this.#finish(payment, answer))
       return
     }
     const fault = this.faults.choose(payment.id)
@@ -151,10 +145,7 @@ export class Processor {
     this.#limiter.leave()
     // A 422 waits as well: the booking that it tells of may be of this very turn.
     if (this.#journal === undefined) answer(given)
-    else
-      this.#journal.whenWritten(() => {
-        answer(given)
-      })
+    else this.#journal.whenWritten(() => answer(given))
   }
 
   #bookFaultily(payment: StoredPayment, fault: Fault): Answer {

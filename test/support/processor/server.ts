@@ -25,17 +25,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const app = App()
     .post('/payments', res => {
       watchAbort(res)
-      readBody(res, body => {
-        processor.pay(body, answer => {
-          deliver(res, answer, hasFront)
-        })
-      })
+      readBody(res, body => processor.pay(body, answer => deliver(res, answer, hasFront)))
     })
     .get('/payments/service-health', res => {
       watchAbort(res)
-      const isGranted = processor.askHealth(performance.now(), body => {
-        reply(res, 200, body)
-      })
+      const isGranted = processor.askHealth(performance.now(), body => reply(res, 200, body))
       if (!isGranted) reply(res, 429, '{"message":"too many requests"}')
     })
     .get('/payments/:id', (res, req) => {
