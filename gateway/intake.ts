@@ -40,8 +40,8 @@ const UNREACHABLE = { kind: 'refused', reason: 'unreachable' } as const
 const TOO_MANY_WAITING = { kind: 'refused', reason: 'too-many-waiting' } as const
 
 /**
- * Payments that arrive in one turn of the event loop go to Redis in one call, which costs a third of one call for each
- * payment. The number that waits for an answer is bounded.
+ * Payments that arrive in one turn of the event loop go to Redis in one call: a third of what a call for each of them
+ * costs. The number that waits for an answer is bounded.
  */
 export function createIntake({
   functions,
@@ -115,8 +115,8 @@ export function createIntake({
 }
 
 /**
- * Keeps `tally.refusing` up to what became of the last batch, and logs one line when trouble begins and one when it
- * ends, not one a payment. To be called before the answers of the batch, which `tally.answers` counts.
+ * Keeps `tally.refusing` in line with the result of the last batch, and logs one line when trouble begins and one when
+ * it ends, not one a payment. To be called before the answers of the batch, which `tally.answers` counts.
  */
 function createTroubleNotes(tally: Tally, log: Log): (refusal: Refusal | undefined) => void {
   let refusedBefore = 0

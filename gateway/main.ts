@@ -58,7 +58,7 @@ await runService({
       dashboard,
       tally,
       isHealthy: () => {
-        // Nothing but a reply that is overdue shows that Redis hangs, and perhaps nobody pays just now.
+        // Only an overdue reply shows that Redis hangs, and there may be no payments now that would wait for one.
         redis.ping().catch(() => undefined)
         return redis.status === 'ready'
       },

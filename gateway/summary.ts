@@ -45,7 +45,7 @@ function badTime(field: string, wanted: string): Problem {
   return { status: 400, detail: `${field} ${wanted}`, field }
 }
 
-/** A bound is no whole minute and lies where the totals are exact to the minute only. */
+/** For a bound that is no whole minute, at a time of which the totals are kept by the minute only. */
 export function rangeForgotten({ fromMs, toMs }: TimeRange, exactSince: string): Problem {
   const sinceMs = Date.parse(exactSince)
   const minuteMs = (timeMs: number) => Math.floor(timeMs / 60_000) * 60_000

@@ -75,10 +75,10 @@ export class Lane {
 
   /** For a worker that stops: payments that only this processor has rejected become free, for its successor to send. */
   freeRejected(): void {
-    const notAsked = this.rejected.filter(({ payment }) => !isLast(payment)).map(({ payment }) => payment)
+    const forEither = this.rejected.filter(({ payment }) => !isLast(payment)).map(({ payment }) => payment)
     this.rejected = this.rejected.filter(({ payment }) => isLast(payment))
-    this.observed.finished(notAsked.length)
-    this.notBooked.push(...notAsked)
+    this.observed.finished(forEither.length)
+    this.notBooked.push(...forEither)
   }
 
   #count(outcome: SendOutcome): void {

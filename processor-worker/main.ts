@@ -81,7 +81,7 @@ await runService({
     scope.own(loop, async running => {
       await running.drain()
       await heartbeat.stop()
-      // With nothing left on record there is nothing to take over.
+      // Only what is left on record is worth taking over: a worker without any leaves the list at once.
       await functions.retire(name).catch(() => false)
     })
     return { crashed: loop.crashed }

@@ -38,7 +38,7 @@ export class Observed {
     this.#awaited.set(nowMs, (this.#awaited.get(nowMs) ?? 0) + count)
   }
 
-  /** The first answers to payments that were sent together; they stay in flight until `left`. */
+  /** The first answers to payments that were sent together; they stay in flight until `finished`. */
   answered(count: number, sentAtMs: number, isAtWork: boolean, nowMs: number): void {
     const awaitedCount = this.#awaited.get(sentAtMs)
     if (awaitedCount !== undefined) {

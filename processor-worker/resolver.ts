@@ -46,8 +46,8 @@ export type LastOutcome =
 
 /**
  * Sends a payment that the other processor has refused for good, until it is booked here or refused for good here as
- * well. Once an outcome is unknown no refusal ends it any more, as in `resolveOutcome`. Resolves with undefined in the
- * same case.
+ * well. Once an outcome is unknown no refusal ends it any more, as in `resolveOutcome`. Resolves with undefined
+ * when `signal` aborts while the outcome is unknown.
  *
  * @param onOutcome called with the outcome of each attempt
  */

@@ -10,9 +10,11 @@ import type { Sending } from './sending.ts'
 import type { LoopLog } from './watching/loop-log.ts'
 
 export type Returning = {
-  /** Frees what a processor refused, for any worker and either processor. At a failure, which is thrown, all stay. */
+  /**
+   * Frees what a processor did not book, for any worker and either processor. At a failure, which is thrown, all stay.
+   */
   release: (lane: Lane, batch: TakenPayment[]) => Promise<void>
-  /** Takes those out of the lane that can go on now: not to a processor that has all that it may have. */
+  /** Takes the rejected payments out of the lane, but for those whose next processor has all it may have. */
   nextRejected: (lane: Lane) => Rejected[]
   /**
    * To the other processor, if that was not asked yet, else to the dead letters. At a failure, which is thrown, it

@@ -25,7 +25,7 @@ export type RoundsOptions = {
   loopLog: LoopLog
 }
 
-/** How often waiting payments are looked at while some processor is not usable. */
+/** How often waiting payments are looked at while no more can be taken: a processor fails, or has all it may have. */
 const TROUBLE_TICK_MS = 20
 /** How often a quiet worker looks at what other workers may have freed. */
 const QUIET_TICK_MS = 1_000
@@ -34,8 +34,8 @@ const REDIS_RETRY_MS = 100
 /**
  * The worker's one loop. Each round is one exchange with Redis: settle what was booked, free what was refused, take
  * what there is room for. Answers that come in meanwhile wait for the next round, so that the batches grow with the
- * load by themselves. Resolves when it stops and nothing is in flight or in hand any more; rejects when an invariant is
- * broken.
+ * load by themselves. Once it stops, resolves when no answer is awaited and Redis has all results; rejects when an
+ * invariant is broken.
  */
 export async function runRounds(options: RoundsOptions): Promise<void> {
   const { lanes, backlog, exchange, settling, routing, exchangeEveryMs, latch, stopping, nowMs, loopLog } = options
@@ -80,7 +80,7 @@ function factsAt(nowMs: number, lanes: Lanes, { tookAtMs, waitingCount, workerCo
   }
 }
 
-/** Waits until it may go better; throws what can only get worse. */
+/** Waits before the next try; rethrows errors that another try cannot mend. */
 async function onExchangeError(error: unknown, { functions, loopLog }: RoundsOptions): Promise<void> {
   const code = replyErrorCode(error)
   if (code === 'WRONGPROCESSOR' || code === 'REPEATED' || (error instanceof Error && error.name === 'AssertionError'))

@@ -24,7 +24,7 @@ export type SendingOptions = {
   nowMs: () => number
 }
 
-/** Sends payments, and puts each where its outcome says: among the booked, refused or rejected ones of its lane. */
+/** Sends payments, and puts each where its outcome says: among the booked, not booked or rejected ones of its lane. */
 export function createSending({ lanes, inHand, latch, stopping, nowMs }: SendingOptions): Sending {
   const send = (payment: TakenPayment) => {
     const lane = lanes[payment.processor]
@@ -84,7 +84,7 @@ export function createSending({ lanes, inHand, latch, stopping, nowMs }: Sending
     sendLast,
     adopt(payments) {
       for (const payment of payments) {
-        // What we work on already, a second time: a worker took it over and then lost it to us again.
+        // We work on it already: another worker took it over from us, and we took it back.
         if (inHand.has(payment.entryId)) continue
         inHand.add(payment)
         lanes[payment.processor].observed.adopted(1)

@@ -18,7 +18,7 @@ const RECLAIM_MAX = 200
  * One heartbeat: shows that this worker lives, takes over what dead workers had in flight, and what Redis
  * says this worker has but it never heard of, because the reply to a take was lost.
  *
- * @returns the time that decides
+ * @returns the time of Redis that everybody goes by, in ms; see shared/redis/lua/clock.lua
  */
 export async function beatAndTakeOver({ name, functions, loop, deadAfterMs, log }: TakeOverOptions): Promise<number> {
   const { nowMs, pendingCount, workerCount, deadWorkers } = await functions.beat(name, deadAfterMs)
@@ -33,8 +33,7 @@ export async function beatAndTakeOver({ name, functions, loop, deadAfterMs, log 
     const taken = { reclaimed: 0, freed: 0 }
     let after: string | undefined
     while (true) {
-      // Each once: where two workers take each other for dead, what one takes over comes back to the other while it
-      // looks.
+      // Each entry only once: if two workers take each other for dead, entries go to and fro between them meanwhile.
       const entryIds = await functions.pending(deadWorker, RECLAIM_MAX, after)
       if (entryIds.length === 0) break
       after = entryIds.at(-1)

@@ -21,8 +21,8 @@ const HOURS_MAX = 24
 const NODES_MAX = 1_000
 
 /**
- * Lets the levels of the totals below the minute forget what is older than the retention. Any worker may do it, and
- * several at a time: how far it went stands in Redis, and what it says there is true before the first node is gone.
+ * Lets the levels of the totals below the minute forget what is older than the retention. Any number of
+ * workers may do it at a time: since when the totals are exact is written to Redis before the first node is removed.
  */
 export function createTotalsRetention({
   redis,

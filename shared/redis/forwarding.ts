@@ -6,7 +6,7 @@ import { callFunction } from './library.ts'
 import { malformedEntries, queuedPayment, type MalformedEntry, type TakenPayment } from './queued-payment.ts'
 import { list, text, wholeNumber } from './replies.ts'
 
-/** From the queue to a processor, and on from there if it was refused; settling.ts counts what was booked. */
+/** From the queue to a processor, and on from there if it is not booked; settling.ts counts what is. */
 export function createForwarding(redis: Redis, keys: Keys) {
   let attemptCount = 0
   /**
@@ -22,9 +22,9 @@ export function createForwarding(redis: Redis, keys: Keys) {
      *
      * @param only.minAgeMs only payments accepted at least so long ago; undefined for any
      * @param only.leaveCount only as long as more than so many wait
-     * @returns whether there may be more to take: if not, whatever comes after `newestEntryId` is new; how many
-     *   payments
-     * wait afterwards, free for either processor; and which entries were no payments, and are dead letters now
+     * @returns `more`: whether there may be more to take; if not, all that comes after `newestEntryId` is new.
+     *   `waitingCount`: payments that wait afterwards, free for either processor. `malformed`: entries that were no
+     *   payments, and are dead letters now
      */
     async take(
       worker: string,
@@ -53,9 +53,9 @@ export function createForwarding(redis: Redis, keys: Keys) {
       }
     },
 
-    /** Frees payments whose processor refused them; returns how many were still this worker's to free. */
-    async release(refused: readonly TakenPayment[]): Promise<number> {
-      const args = [WORKER_GROUP, ...refused.flatMap(payment => [payment.entryId, payment.record])]
+    /** Frees payments that their processor has not booked; returns how many were still this worker's to free. */
+    async release(notBooked: readonly TakenPayment[]): Promise<number> {
+      const args = [WORKER_GROUP, ...notBooked.flatMap(payment => [payment.entryId, payment.record])]
       return wholeNumber(await callFunction(redis, 'release', [keys.queue, keys.inFlight], args))
     },
 
@@ -63,17 +63,17 @@ export function createForwarding(redis: Redis, keys: Keys) {
      * Sends a payment that its processor refused for good to the other one, the last that may book it.
      * Undefined if it is not ours any more.
      */
-    async passOn(refused: TakenPayment, worker: string, choice: Choice): Promise<TakenPayment | undefined> {
+    async passOn(rejected: TakenPayment, worker: string, choice: Choice): Promise<TakenPayment | undefined> {
       const record = newRecord(worker, choice, true)
-      const args = [refused.entryId, refused.record, record]
+      const args = [rejected.entryId, rejected.record, record]
       const isOurs = wholeNumber(await callFunction(redis, 'pass_on', [keys.inFlight], args)) === 1
-      return isOurs ? { ...refused, ...choice, record } : undefined
+      return isOurs ? { ...rejected, ...choice, record } : undefined
     },
 
     /** Moves a payment that both processors refused for good to the dead letters. False if it is not ours any more. */
-    async bury(refused: TakenPayment, reason: string): Promise<boolean> {
+    async bury(rejected: TakenPayment, reason: string): Promise<boolean> {
       const callKeys = [keys.queue, keys.inFlight, keys.deadLetters, keys.idPeriods, keys.idNodes]
-      const args = [WORKER_GROUP, refused.entryId, refused.record, reason, digitsOf(refused.correlationId)]
+      const args = [WORKER_GROUP, rejected.entryId, rejected.record, reason, digitsOf(rejected.correlationId)]
       return wholeNumber(await callFunction(redis, 'bury', callKeys, args)) === 1
     }
   }

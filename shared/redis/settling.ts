@@ -8,33 +8,33 @@ import { callFunction } from './library.ts'
 import type { BookedPayment } from './queued-payment.ts'
 import { textList } from './replies.ts'
 
-/** Out at the end: counting what a processor has booked. */
+/** The end of a payment: counts what a processor has booked. */
 export function createSettling(redis: Redis, keys: Keys) {
   /** As ISO time; '' while nothing was forgotten. The last answer of Redis: it changes once a minute. */
   let exactSince = ''
   return {
     /** Counts payments that `processor` has booked. Returns how many of them were counted by this call. */
     async settle(processor: ProcessorName, booked: readonly BookedPayment[]): Promise<number> {
-      let open = booked
-      while (open.length > 0) {
+      let uncounted = booked
+      while (uncounted.length > 0) {
         const callKeys = [keys.queue, keys.inFlight, keys.idPeriods, keys.idNodes, keys.totalsExactSince]
-        const args: (string | number)[] = [WORKER_GROUP, processor, exactSince, open.length]
-        for (const { entryId, correlationId, cents, requestedAtMs } of open) {
+        const args: (string | number)[] = [WORKER_GROUP, processor, exactSince, uncounted.length]
+        for (const { entryId, correlationId, cents, requestedAtMs } of uncounted) {
           args.push(entryId, digitsOf(correlationId), settledIdRecord(cents, processor, requestedAtMs))
         }
-        addIncrements(keys, processor, open, exactSince, callKeys, args)
+        addIncrements(keys, processor, uncounted, exactSince, callKeys, args)
         try {
           const settledBefore = new Set(textList(await callFunction(redis, 'settle', callKeys, args)))
           if (settledBefore.size === 0) break
           // All or none: the others are counted by the next round.
-          open = open.filter(payment => !settledBefore.has(payment.entryId))
+          uncounted = uncounted.filter(payment => !settledBefore.has(payment.entryId))
         } catch (error) {
           const since = exactSinceOf(error)
           if (since === undefined) throw error
           exactSince = since
         }
       }
-      return open.length
+      return uncounted.length
     }
   }
 }

@@ -9,8 +9,8 @@ import { list, text, wholeNumber } from './replies.ts'
 export function createTakeover(redis: Redis, keys: Keys) {
   return {
     /**
-     * Shows that `worker` lives; returns the time that decides, how many payments are pending for it, how many workers
-     * live, and the names of the dead.
+     * Shows that `worker` lives; returns the time that everybody goes by, how many payments are pending for it, how
+     * many workers live, and the names of the dead.
      */
     async beat(
       worker: string,

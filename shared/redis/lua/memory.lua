@@ -3,8 +3,8 @@ local function bytes_of(key, samples)
   return redis.call('MEMORY', 'USAGE', key, 'SAMPLES', samples) or 0
 end
 
--- What a stream takes. Of MEMORY USAGE, 240 bytes for each node of its index and 467 for each pending entry are not
--- there: for a queue of which half is in flight it says 22 MB instead of 6 (measured, Redis 7.0).
+-- What a stream takes. MEMORY USAGE overstates it by 240 bytes for each node of its index and 467 for each pending
+-- entry: for a queue of which half is in flight it says 22 MB instead of 6 (measured, Redis 7.0).
 local function stream_bytes(key)
   local info = redis.pcall('XINFO', 'STREAM', key)
   if info.err then return 0 end
@@ -16,8 +16,8 @@ local function stream_bytes(key)
   return math.max(bytes, 0)
 end
 
--- How many of the 4,096 nodes of three digits are measured, by the most digits that a period has. Ids are spread evenly,
--- so the sum is scaled up to all of them. Nodes of more digits that belong to a measured one are measured as well.
+-- How many of the 4,096 nodes of three digits are measured, by the most digits that a period has. Ids are spread
+-- evenly, so the sum is scaled up to all of them. Nodes of more digits that belong to a measured one are measured as well.
 local NODES_WEIGHED = { [3] = 256, [4] = 32, [5] = 2 }
 
 -- What the ids of all periods take.
@@ -54,8 +54,8 @@ end
         others   bytes of what others keep in this Redis
         info     INFO of memory
 
-  Cost: less than 1 ms. Up to twice as many keys are walked through; where there are more, the ids are known by some of
-  their nodes, and what others keep by a sample.
+  Cost: less than 1 ms. Up to twice as many keys are measured one by one; where there are more, the ids are estimated
+  from some of their nodes, and what others keep from a sample.
 ]]
 local function weigh(keys, args)
   local own = stream_bytes(keys[1]) + bytes_of(keys[2], 50) + stream_bytes(keys[3])
