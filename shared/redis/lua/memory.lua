@@ -17,7 +17,7 @@ local function stream_bytes(key)
 end
 
 -- How many of the 4,096 nodes of three digits are measured, by the most digits that a period has. Ids are spread
--- evenly, so the sum is scaled up to all of them. Nodes of more digits that belong to a measured one are measured as well.
+-- evenly, so the sum is scaled up to all of them. Nodes of more digits that belong to a measured one are measured too.
 local NODES_WEIGHED = { [3] = 256, [4] = 32, [5] = 2 }
 
 -- What the ids of all periods take.
