@@ -68,7 +68,7 @@ export async function runService<V extends Variables>(service: Service<V>): Prom
   }
 
   const config = readConfig(variables, process.env)
-  const { logLevel, drainMs, aliveFile } = readConfig(SERVICE_VARIABLES, process.env)
+  const { logLevel, drainMs, aliveFile } = config as ConfigOf<ServiceVariables>
   const log = createLog(service.name, logLevel)
   for (const sentence of retiredIn(process.env)) log.warn(sentence)
   const { scope, crash } = beginLifecycle(drainMs, log)

@@ -25,8 +25,8 @@ async function main(): Promise<number> {
   process.stdout.on('error', () => undefined)
   process.stderr.on('error', () => undefined)
 
-  const settings = readStartSettings(process.env)
   for (const sentence of retiredIn(process.env)) console.error(sentence)
+  const settings = readStartSettings(process.env)
   mkdirSync(settings.directory, { recursive: true })
   const unlock = lockInstance(join(settings.directory, 'npm-start.pid'))
   try {

@@ -24,6 +24,7 @@ const usage = `npm run bench: open-loop load at several rates against the whole 
   npm run bench -- --seconds S           how long at each rate, from 1 to 600
   npm run bench -- --runs N              N runs, each with a new system, their medians and their spread
   npm run bench -- --compare FILE        and what changed since the runs in FILE, lines of JSON as they are in ${shown(resultsPath(RESULTS))}
+  npm run bench -- --compare FILE --after FILE2   the same for runs in FILE2, without new ones: of two versions by turns
   npm run --silent bench -- --json       one line of JSON a run on stdout instead of tables
 
 Each run measures a bare pipeline first, up to 10 s at each rate: HAProxy, uWebSockets.js, the least that Redis has to do, and undici,
@@ -61,23 +62,27 @@ export const BENCH = defineCommand({
     runs: { type: 'string', default: '1' },
     compose: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
-    compare: { type: 'string' }
+    compare: { type: 'string' },
+    after: { type: 'string' }
   },
   readSettings(values): Settings {
     // Fewer than two payments on each connection of the load tool are no schedule.
     const rates = values.rates.split(',').map(text => wholeNumber('--rates', text, 200, RATE_MAX))
     if (new Set(rates).size < rates.length) throw new Error('--rates has a rate twice')
+    if (values.after !== undefined && values.compare === undefined) throw new Error('--after wants --compare')
     return {
       rates,
       seconds: wholeNumber('--seconds', values.seconds, 1, 600),
       runCount: wholeNumber('--runs', values.runs, 1, 99),
       isCompose: values.compose,
       wantsJson: values.json,
-      comparePath: values.compare === undefined ? undefined : resolve(values.compare)
+      comparePath: values.compare === undefined ? undefined : resolve(values.compare),
+      afterPath: values.after === undefined ? undefined : resolve(values.after)
     }
   },
   async run(settings, stopping) {
-    const before = settings.comparePath === undefined ? [] : readBefore(settings.comparePath, settings)
+    const before = settings.comparePath === undefined ? [] : readRuns(settings.comparePath, settings)
+    if (settings.afterPath !== undefined) return conclude(settings, before, readRuns(settings.afterPath, settings))
     const signal = stopping()
     const tool = await ensureLoad(signal)
     const runs: RunResult[] = []
@@ -100,6 +105,8 @@ type Settings = {
   isCompose: boolean
   wantsJson: boolean
   comparePath: string | undefined
+  /** Runs that were made before; undefined makes new ones. */
+  afterPath: string | undefined
 }
 
 async function runOnce(tool: string, { rates, seconds, isCompose }: Settings, signal: AbortSignal): Promise<RunResult> {
@@ -155,8 +162,8 @@ function conclude(settings: Settings, before: readonly RunResult[], runs: readon
   return worse.length === 0 ? 0 : 1
 }
 
-/** The runs to compare with, of those in a file. @throws CannotRunError */
-function readBefore(path: string, { isCompose, rates }: Settings): RunResult[] {
+/** The runs to compare, of those in a file. @throws CannotRunError */
+function readRuns(path: string, { isCompose, rates }: Settings): RunResult[] {
   let lines: RunResult[]
   try {
     const text = readFileSync(path, 'utf8').trim()

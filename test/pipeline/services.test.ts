@@ -58,8 +58,10 @@ for (const { name, variables } of SERVICES) {
       assert.equal(service.output.stdout, '')
     })
 
-    it('a signal while it waits for Redis ends it', async () => {
-      const service = startService(name, { REDIS_URL: 'unix:/nowhere/redis.sock', ...PROCESSORS })
+    it('names a setting that was removed, and waits for Redis until a signal ends it', async () => {
+      const retired = { HEARTBEAT_MS: '100' }
+      const service = startService(name, { REDIS_URL: 'unix:/nowhere/redis.sock', ...PROCESSORS, ...retired })
+      await service.untilLogged('HEARTBEAT_MS is not a setting any more; in its place: a quarter of DEAD_AFTER_MS')
       await service.untilLogged('Redis lost')
       service.kill('SIGTERM')
       assert.deepEqual(await service.exited, { code: 0, signal: null })

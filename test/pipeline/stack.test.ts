@@ -204,9 +204,11 @@ describe('npm start', limits, () => {
       PORT: '0',
       MAX_AMOUNT: '-1',
       DEFAULT_FEE: '0.3',
+      WORKER_NAME: 'w',
       DATA_DIRECTORY: directory
     })
     assert.equal(status, 2)
+    assert.match(stderr, /^WORKER_NAME is not a setting any more; in its place: NAME$/m)
     assert.match(stderr, /PORT="0" is not usable/)
     assert.match(stderr, /MAX_AMOUNT="-1" is not usable/)
     assert.match(stderr, /DEFAULT_FEE="0.3", FALLBACK_FEE="0.15" contradict each other/)

@@ -235,7 +235,8 @@ describe('arguments', () => {
       runCount: 1,
       isCompose: false,
       wantsJson: false,
-      comparePath: undefined
+      comparePath: undefined,
+      afterPath: undefined
     })
   })
   it('can all be given', () => {
@@ -249,7 +250,9 @@ describe('arguments', () => {
       '--compose',
       '--json',
       '--compare',
-      '/tmp/before.jsonl'
+      '/tmp/before.jsonl',
+      '--after',
+      '/tmp/after.jsonl'
     ])
     assert.deepEqual(settings, {
       rates: [300, 400],
@@ -257,7 +260,8 @@ describe('arguments', () => {
       runCount: 3,
       isCompose: true,
       wantsJson: true,
-      comparePath: '/tmp/before.jsonl'
+      comparePath: '/tmp/before.jsonl',
+      afterPath: '/tmp/after.jsonl'
     })
   })
   it('are named when they are wrong', () => {
@@ -268,6 +272,7 @@ describe('arguments', () => {
       [['--rates', '500,500'], /twice/],
       [['--seconds', '0'], /--seconds/],
       [['--runs', '1.5'], /--runs/],
+      [['--after', 'x.jsonl'], /--after wants --compare/],
       [['--fast'], /--fast/]
     ]
     for (const [words, message] of wrong) assert.throws(() => settingsFrom(BENCH, words), message)
